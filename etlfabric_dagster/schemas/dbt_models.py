@@ -1,0 +1,55 @@
+"""dbt models and their answers as they cross layers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from etlfabric_dagster.schemas.base import Value
+from etlfabric_dagster.schemas.streams import ColumnInfo
+
+
+class DbtOrigin(StrEnum):
+    """Who owns a file: generated files are rewritten when the schema changes, tenant files never."""
+
+    GENERATED = "generated"
+    TENANT = "tenant"
+
+
+class DbtFile(Value):
+    """One file of the tenant's dbt project: `marts/daily_orders.sql`, `macros/cents.sql`, `seeds/…`."""
+
+    path: str
+    content: str
+    origin: DbtOrigin = DbtOrigin.TENANT
+
+
+class DbtModelOut(Value):
+    """A file of the tenant's dbt project as people see it."""
+
+    path: str
+    name: str
+    origin: DbtOrigin
+    kind: str
+    """`model`, `seed`, `snapshot`, `test`, `macro`, `analysis` or `properties`."""
+    content: str | None = None
+    updated_at: datetime
+
+
+class TableResult(Value):
+    """Rows of a preview or query. Values are JSON: numerics, timestamps and uuids as text."""
+
+    columns: tuple[ColumnInfo, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+
+
+class ImportReport(Value):
+    """What `dbt-models import` took, changed and left."""
+
+    imported: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+    """`path: what was mapped` (sources, schemas)."""
+    skipped: tuple[str, ...] = ()
+    """`path: why`."""

@@ -1,0 +1,70 @@
+"""Real servers for every test: one PostgreSQL and one Valkey per test process, one home, no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_HOME = Path(tempfile.mkdtemp(prefix="etlfabric_test_"))
+for _name in [name for name in os.environ if name.startswith("ETLFABRIC_")]:
+    del os.environ[_name]
+os.environ["ETLFABRIC_HOME"] = str(_HOME)  # before anything imports the settings
+
+import json  # noqa: E402
+
+import pytest  # noqa: E402
+
+from etlfabric_dagster import queue  # noqa: E402
+from etlfabric_dagster.config import INSTALL_FILE, Settings, reload_settings  # noqa: E402
+from etlfabric_dagster.embedded.bootstrap import bootstrap  # noqa: E402
+from etlfabric_dagster.embedded.postgres import PostgresCluster  # noqa: E402
+from etlfabric_dagster.security.crypto import generate_key  # noqa: E402
+from etlfabric_dagster.testing import ValkeyServer, postgres_cluster, valkey_server  # noqa: E402
+
+PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw", "etlfabric"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home() -> Iterator[Path]:
+    yield _HOME
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(_home: Path) -> Iterator[PostgresCluster]:
+    """The PostgreSQL server of this test process."""
+    _home.chmod(0o755)
+    with postgres_cluster(_home / "postgres") as running:
+        bootstrap(running.dsn(), PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def valkey(_home: Path) -> Iterator[ValkeyServer]:
+    """The broker of this test process."""
+    directory = _home / "valkey"
+    directory.mkdir()
+    with valkey_server(directory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def install(_home: Path, cluster: PostgresCluster, valkey: ValkeyServer) -> Settings:
+    """Settings of an install on those servers; the database is empty."""
+    database = (
+        f"postgresql://{PLATFORM_ROLE}:{PLATFORM_PASSWORD}@127.0.0.1:{cluster.port}"
+        f"/{PLATFORM_DATABASE}"
+    )
+    facts = {
+        "database_url": database,
+        "redis_url": valkey.url,
+        "fernet_keys": generate_key(),
+        "jwt_keys": generate_key(),
+        "egress_allow": "127.0.0.0/8",  # tests' sources are on loopback; the platform's stay closed
+    }
+    (_home / INSTALL_FILE).write_text(json.dumps(facts))
+    queue.reset()
+    return reload_settings()
