@@ -1,6 +1,7 @@
 """One background event loop per process, so that synchronous code can call services.
 
-Celery children, Dagster assets, the CLI and `Fabric` are synchronous; services are not. The loop, and with it
+Celery children, Dagster assets, the CLI and `Fabric` are synchronous; services are not. The loop,
+and with it
 the database engine bound to it, is made on first use and forgotten after a fork.
 """
 

@@ -1,6 +1,7 @@
 """`settings`: every knob of an install, from the environment, `.env` and the home's `install.json`.
 
-Precedence: environment, `.env`, then `install.json`, which `etlfabric up` writes with what it generated
+Precedence: environment, `.env`, then `install.json`, which `etlfabric up` writes with what it
+generated
 (URLs of the embedded servers, keys). Nothing below the interfaces reads the environment itself.
 """
 

@@ -1,4 +1,6 @@
-"""The public error tree. Each error carries a message, a remedy and a stable code; services know no HTTP codes."""
+"""The public error tree. Each error carries a message, a remedy and a stable code; services
+know no HTTP codes.
+"""
 
 from __future__ import annotations
 

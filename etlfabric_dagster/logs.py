@@ -25,7 +25,9 @@ QUIET = (
 
 
 def configure(level: str = "INFO", json_lines: bool | None = None) -> None:
-    """Log to stderr: JSON lines when it is not a terminal (or when told so), readable text otherwise."""
+    """Log to stderr: JSON lines when it is not a terminal (or when told so), readable text
+    otherwise.
+    """
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
     renderer: Any = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()

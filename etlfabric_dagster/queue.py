@@ -1,6 +1,7 @@
 """Doorbells: Celery messages with ids only, sent after the commit that made them true.
 
-A doorbell may be lost (Redis wiped, broker down): the reconciler rings again. So sending never fails a request.
+A doorbell may be lost (Redis wiped, broker down): the reconciler rings again. So sending never
+fails a request.
 """
 
 from __future__ import annotations

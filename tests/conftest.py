@@ -1,4 +1,6 @@
-"""Real servers for every test: one PostgreSQL and one Valkey per test process, one home, no network."""
+"""Real servers for every test: one PostgreSQL and one Valkey per test process, one home, no
+network.
+"""
 
 from __future__ import annotations
 

@@ -26,21 +26,26 @@ class ExtractContext:
     progress: Callable[[str, int], None] = lambda stream, rows: None
     warn: Callable[[str, str], None] = lambda stream, text: None
     state: dict[str, Any] = field(default_factory=dict)
-    """The connector's own small state of this pipeline (JSON), kept with dlt's when a load commits."""
+    """The connector's own small state of this pipeline (JSON), kept with dlt's when a load
+    commits.
+    """
     hash_key: str = ""
 
 
 class Connector(Protocol):
     """One kind of source.
 
-    Implementations are stateless. Anything they raise on purpose is a `ConnectorError` whose message
+    Implementations are stateless. Anything they raise on purpose is a `ConnectorError` whose
+    message
     names the object and whose remedy is one step; secrets never appear in it.
     """
 
     spec: ConnectorSpec
 
     def check(self, source: SourceConfig) -> CheckResult:
-        """Try the connection for real: reach, TLS, login, permission. Never raises for a bad source."""
+        """Try the connection for real: reach, TLS, login, permission. Never raises for a bad
+        source.
+        """
         ...
 
     def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
@@ -53,7 +58,8 @@ class Connector(Protocol):
         """One dlt resource per stream, in order, named after the stream's raw table.
 
         The resource carries the primary key, the cursor (`dlt.sources.incremental`, with initial
-        value and lag) and column hints (exact types); the write disposition is set by the sandbox from
+        value and lag) and column hints (exact types); the write disposition is set by the sandbox
+        from
         the mode. A resource is lazy: nothing is dialled until it is iterated. Column policies are
         applied by the sandbox, except where the connector can leave a dropped column unread.
         """

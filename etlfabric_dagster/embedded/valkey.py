@@ -1,4 +1,6 @@
-"""One embedded Valkey server on loopback with a password. No persistence: it holds doorbells only."""
+"""One embedded Valkey server on loopback with a password. No persistence: it holds doorbells
+only.
+"""
 
 from __future__ import annotations
 

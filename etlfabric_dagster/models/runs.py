@@ -15,7 +15,8 @@ from etlfabric_dagster.models.base import Base
 class Run(Base):
     """One requested execution of a pipeline.
 
-    `token` is the lease of the running attempt: a write that does not name it is dropped. `rung_at` is set on
+    `token` is the lease of the running attempt: a write that does not name it is dropped.
+    `rung_at` is set on
     insert, because a row updated after its doorbell would be locked when the worker looks.
     """
 

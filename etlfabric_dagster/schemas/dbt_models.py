@@ -11,14 +11,18 @@ from etlfabric_dagster.schemas.streams import ColumnInfo
 
 
 class DbtOrigin(StrEnum):
-    """Who owns a file: generated files are rewritten when the schema changes, tenant files never."""
+    """Who owns a file: generated files are rewritten when the schema changes, tenant files
+    never.
+    """
 
     GENERATED = "generated"
     TENANT = "tenant"
 
 
 class DbtFile(Value):
-    """One file of the tenant's dbt project: `marts/daily_orders.sql`, `macros/cents.sql`, `seeds/…`."""
+    """One file of the tenant's dbt project: `marts/daily_orders.sql`, `macros/cents.sql`,
+    `seeds/…`.
+    """
 
     path: str
     content: str

@@ -1,7 +1,8 @@
 """What goes into the sandbox and what comes out of it.
 
 A job is one JSON document with the secrets it needs in clear: it travels only over the caller's
-Unix socket to a forked child and is never logged, stored or sent through Celery. `repr` hides secrets.
+Unix socket to a forked child and is never logged, stored or sent through Celery. `repr` hides
+secrets.
 Answers are JSON lines: any number of events, then exactly one `done` or `failed`.
 """
 
@@ -18,7 +19,9 @@ from etlfabric_dagster.schemas.streams import SchemaPolicy, StreamPlan
 
 
 class EgressPolicy(Value):
-    """Which addresses a child may dial: `allow` opens private ones, `deny` stays closed even then."""
+    """Which addresses a child may dial: `allow` opens private ones, `deny` stays closed even
+    then.
+    """
 
     allow: tuple[str, ...] = ()
     """`CIDR` or `host:port`."""
@@ -48,7 +51,9 @@ class Warehouse(Value):
     password: str = Field(repr=False)
     owner_role: str
     schema_prefix: str
-    """`tenant_{org_id}`; the data schemas are `{prefix}_raw`, `_raw_staging`, `_staging`, `_marts`."""
+    """`tenant_{org_id}`; the data schemas are `{prefix}_raw`, `_raw_staging`, `_staging`,
+    `_marts`.
+    """
 
     @property
     def raw(self) -> str:
@@ -88,7 +93,9 @@ class DiscoverJob(Value):
 
 
 class ExtractJob(Value):
-    """Load streams into the raw schema. `state` is dlt's cached state and schemas, opaque (base64)."""
+    """Load streams into the raw schema. `state` is dlt's cached state and schemas, opaque
+    (base64).
+    """
 
     kind: Literal["extract"] = "extract"
     pipeline: str
@@ -112,7 +119,9 @@ class DbtProject(Value):
 
 
 class ParseJob(Value):
-    """Parse the project. Done payload: `{"manifest": json, "packed": base64 msgpack, "selected": {selector: [unique_id]}}`."""
+    """Parse the project. Done payload: `{"manifest": json, "packed": base64 msgpack,
+    "selected": {selector: [unique_id]}}`.
+    """
 
     kind: Literal["parse"] = "parse"
     project: DbtProject

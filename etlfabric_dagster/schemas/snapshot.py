@@ -1,4 +1,6 @@
-"""TenantSnapshot: everything Dagster definitions are built from. Frozen, without secrets; same snapshot, same definitions."""
+"""TenantSnapshot: everything Dagster definitions are built from. Frozen, without secrets; same
+snapshot, same definitions.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class PipelineSnapshot(Value):
     connector: str | None = None
     streams: tuple[StreamSnapshot, ...] = ()
     models: tuple[str, ...] = ()
-    """dbt unique ids this pipeline builds, tests included; resolved when the manifest was parsed."""
+    """dbt unique ids this pipeline builds, tests included; resolved when the manifest was
+    parsed.
+    """
 
 
 class TenantSnapshot(Value):
