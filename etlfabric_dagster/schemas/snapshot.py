@@ -51,3 +51,11 @@ class TenantSnapshot(Value):
     owners: tuple[str, ...] = ()
     pipelines: tuple[PipelineSnapshot, ...] = ()
     manifest: dict[str, Any] | None = Field(default=None, repr=False)
+
+
+class PublishedRepository(Value):
+    """A Dagster repository as the webserver reads it: serialized, zlib-compressed."""
+
+    repository: bytes = Field(repr=False)
+    jobs: dict[str, bytes] = Field(repr=False)
+    """Job name → its body, read only when somebody opens the job."""
