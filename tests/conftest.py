@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 _HOME = Path(tempfile.mkdtemp(prefix="etlfabric_test_"))
@@ -15,15 +15,22 @@ for _name in [name for name in os.environ if name.startswith("ETLFABRIC_")]:
     del os.environ[_name]
 os.environ["ETLFABRIC_HOME"] = str(_HOME)  # before anything imports the settings
 
+import itertools  # noqa: E402
 import json  # noqa: E402
+from uuid import uuid4  # noqa: E402
 
 import pytest  # noqa: E402
 
 from etlfabric_dagster import queue  # noqa: E402
 from etlfabric_dagster.config import INSTALL_FILE, Settings, reload_settings  # noqa: E402
+from etlfabric_dagster.db import get_session  # noqa: E402
 from etlfabric_dagster.embedded.bootstrap import bootstrap  # noqa: E402
 from etlfabric_dagster.embedded.postgres import PostgresCluster  # noqa: E402
+from etlfabric_dagster.schemas.jobs import Warehouse  # noqa: E402
+from etlfabric_dagster.schemas.orgs import OrgOut  # noqa: E402
 from etlfabric_dagster.security.crypto import generate_key  # noqa: E402
+from etlfabric_dagster.services import migrations, orgs, tenants  # noqa: E402
+from etlfabric_dagster.services.scope import OPERATOR, OrgScope, org_scope  # noqa: E402
 from etlfabric_dagster.testing import ValkeyServer, postgres_cluster, valkey_server  # noqa: E402
 
 PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw", "etlfabric"
@@ -70,3 +77,47 @@ def install(_home: Path, cluster: PostgresCluster, valkey: ValkeyServer) -> Sett
     (_home / INSTALL_FILE).write_text(json.dumps(facts))
     queue.reset()
     return reload_settings()
+
+
+@pytest.fixture(scope="session")
+def migrated(install: Settings) -> Settings:
+    """The install with its tables."""
+    migrations.upgrade_all()
+    return install
+
+
+@pytest.fixture(scope="session")
+def make_slug() -> Callable[[], str]:
+    """Names that no other test of this process uses."""
+    numbers = itertools.count(1)
+    return lambda: f"org_{next(numbers)}"
+
+
+@pytest.fixture
+async def org(migrated: Settings, make_slug: Callable[[], str]) -> OrgOut:
+    """A new org with its data plane."""
+    slug = make_slug()
+    return await orgs.create(OPERATOR, slug, slug.title())
+
+
+@pytest.fixture
+async def scope(org: OrgOut) -> AsyncIterator[OrgScope]:
+    """An open transaction inside `org`, as operator."""
+    async with org_scope(OPERATOR, org.slug) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def warehouse(org: OrgOut) -> Warehouse:
+    """A pipeline login of `org`: what the sandbox is given to load and transform."""
+    pipeline_id = uuid4()
+    async with get_session() as session:
+        await tenants.add_pipeline_login(session, org.id, pipeline_id)
+        password = await tenants.rotate_pipeline_login(session, org.id, pipeline_id)
+    return tenants.warehouse(org.id, tenants.pipeline_login(org.id, pipeline_id), password)
+
+
+@pytest.fixture
+async def reader(org: OrgOut) -> Warehouse:
+    """The read-only login of `org`: what previews and queries are given."""
+    return await tenants.reader_warehouse(org.id)

@@ -15,6 +15,8 @@ def bootstrap(superuser_dsn: str, role: str, password: str, database: str) -> No
         _ensure_role(conn, role, password)
         for name in (database, f"{database}_dagster"):
             _ensure_database(conn, name, role)
+    with psycopg.connect(psycopg.conninfo.make_conninfo(superuser_dsn, dbname=database)) as conn:
+        _close_loopholes(conn, role)
 
 
 def _ensure_role(conn: psycopg.Connection, role: str, password: str) -> None:
@@ -37,3 +39,18 @@ def _ensure_database(conn: psycopg.Connection, name: str, owner: str) -> None:
     if not known:
         conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner)))
     conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+
+
+def _close_loopholes(conn: psycopg.Connection, role: str) -> None:
+    """Take from PUBLIC what would let one tenant reach another: large objects, advisory locks.
+
+    Only a superuser may; on a server where nobody did, `status` lists the control as off.
+    """
+    functions = conn.execute(
+        r"SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+        r" AND (proname LIKE 'lo\_%' OR proname IN ('loread', 'lowrite')"
+        r" OR proname LIKE '%advisory%')"
+    ).fetchall()
+    for (signature,) in functions:
+        for verb, whom in (("REVOKE", "FROM PUBLIC"), ("GRANT", f'TO "{role}"')):
+            conn.execute(f"{verb} EXECUTE ON FUNCTION pg_catalog.{signature} {whom}".encode())

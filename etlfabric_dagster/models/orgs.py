@@ -22,8 +22,8 @@ class Org(TimestampMixin, Base):
     config_version: Mapped[int] = mapped_column(default=1)
     max_concurrent_runs: Mapped[int]
     weight: Mapped[int] = mapped_column(default=1)
-    hash_key: Mapped[bytes]
-    """Sealed per-org key of the `hash` column policy."""
+    sealed: Mapped[bytes]
+    """Sealed: the key of the `hash` column policy and the read-only login's password."""
     tenant_revision: Mapped[str | None]
     """Alembic revision of the tenant schema."""
 

@@ -1,0 +1,217 @@
+"""Orgs: create, list, suspend, resume, erase. Creating is idempotent and resumable."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID, uuid4
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import ConflictError, InvalidInputError
+from etlfabric_dagster.models import Connection, Org, Run, Schedule
+from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
+from etlfabric_dagster.schemas.base import Page, Slug
+from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut, OrgStatus
+from etlfabric_dagster.security import scram
+from etlfabric_dagster.services import migrations, tenants
+from etlfabric_dagster.services.scope import Actor, OrgScope, find_org, require_operator
+from etlfabric_dagster.services.vault import vault
+
+PAGE = 100
+_slug = TypeAdapter(Slug)
+
+
+async def create(actor: Actor, slug: str, name: str) -> OrgOut:
+    """Create an org and its data plane.
+
+    Idempotent for an org whose provisioning was interrupted: the same call finishes it.
+
+    Raises:
+        ConflictError: the slug is taken.
+    """
+    require_operator(actor, "create orgs")
+    _check_slug(slug)
+    async with get_session() as session:
+        org = await _claim_slug(session, slug, name)
+        org_id = org.id
+        password = vault().open(org_id, org_id, org.sealed)["readonly_password"]
+    async with get_session() as session:
+        await tenants.provision(session, org_id, password)
+        revision = await migrations.stamp_tenant(session, org_id)
+        org = await session.get_one(Org, org_id)
+        org.status, org.tenant_revision = OrgStatus.ACTIVE, revision
+        await session.flush()
+        await session.refresh(org)
+        _publish(session, org_id)
+        return to_out(org)
+
+
+async def list_orgs(actor: Actor, cursor: str | None = None, limit: int = PAGE) -> Page[OrgOut]:
+    """Orgs by slug, one page."""
+    require_operator(actor, "list all orgs")
+    async with get_session() as session:
+        query = select(Org).where(Org.slug > (cursor or "")).order_by(Org.slug).limit(limit + 1)
+        rows = list(await session.scalars(query))
+    more = rows[limit - 1].slug if len(rows) > limit else None
+    return Page(items=tuple(to_out(row) for row in rows[:limit]), next=more)
+
+
+async def get(actor: Actor, slug: str) -> OrgOut:
+    """One org. Raises NotFoundError."""
+    async with get_session() as session:
+        return to_out(await find_org(session, actor, slug))
+
+
+async def suspend(actor: Actor, slug: str) -> OrgOut:
+    """Cancel its runs, close its logins, skip its schedules. Data is kept. Idempotent."""
+    return await _set_status(actor, slug, OrgStatus.SUSPENDED)
+
+
+async def resume(actor: Actor, slug: str) -> OrgOut:
+    """Open it again; schedules go on without catching up. Idempotent."""
+    return await _set_status(actor, slug, OrgStatus.ACTIVE)
+
+
+async def erase(actor: Actor, slug: str) -> EraseReport:
+    """Remove the org: schemas, roles, credentials, runs, uploads, logs. Resumable after a crash.
+
+    Dagster's own records are removed by the caller that can reach Dagster (orchestration.erase).
+    """
+    require_operator(actor, "erase orgs")
+    async with get_session() as session:
+        org = await find_org(session, actor, slug)
+        org.status = OrgStatus.ERASING
+        org_id = org.id
+        await session.execute(
+            update(Run)
+            .where(Run.org_id == org_id, Run.status.in_(("queued", "running")))
+            .values(cancel_requested_at=func.clock_timestamp())
+        )
+    connections = await _count_connections(org_id)
+    async with get_session() as session:
+        schemas, tables, roles = await tenants.drop(session, org_id)
+    uploads = 0
+    async with get_session() as session:
+        runs = await session.scalar(select(func.count()).where(Run.org_id == org_id))
+        await session.execute(delete(Org).where(Org.id == org_id))
+    return EraseReport(
+        slug=slug,
+        schemas=schemas,
+        tables=tables,
+        roles=roles,
+        connections=connections,
+        runs=runs or 0,
+        dagster_runs=0,
+        uploads=uploads,
+    )
+
+
+async def bi_credentials(scope: OrgScope, *, roll: bool = False) -> BiCredentials:
+    """Where BI tools connect; with `roll` a new password, shown this once."""
+    password = await tenants.roll_bi_password(scope.session, scope.org_id) if roll else None
+    url = settings.database.set(
+        username=tenants.bi_login(scope.org_id),
+        password=password,
+        host=settings.bi_host or settings.database.host,
+    )
+    return BiCredentials(
+        host=url.host or "",
+        port=url.port or 5432,
+        database=url.database or "",
+        username=url.username or "",
+        password=password,
+        db_schema=f"tenant_{scope.org_id.hex}_marts",
+        url=url.render_as_string(hide_password=False),
+    )
+
+
+def to_out(org: Org) -> OrgOut:
+    """The row as a value."""
+    return OrgOut.model_validate(org, from_attributes=True, extra="ignore")
+
+
+async def _claim_slug(session: AsyncSession, slug: str, name: str) -> Org:
+    """Insert the row, or find the one whose provisioning did not end."""
+    org_id = uuid4()
+    org_secrets = {
+        "hash_key": secrets.token_hex(32),
+        "readonly_password": scram.new_password(),
+    }
+    await session.execute(
+        insert(Org)
+        .values(
+            id=org_id,
+            slug=slug,
+            name=name,
+            status=OrgStatus.PROVISIONING,
+            max_concurrent_runs=settings.default_max_concurrent_runs,
+            sealed=vault().seal(org_id, org_id, org_secrets),
+        )
+        .on_conflict_do_nothing(index_elements=["slug"])
+    )
+    org = (await session.scalars(select(Org).where(Org.slug == slug))).one()
+    if org.id != org_id and org.status != OrgStatus.PROVISIONING:
+        raise ConflictError(f"The slug '{slug}' is taken.", "Choose another slug.", org=slug)
+    return org
+
+
+async def _set_status(actor: Actor, slug: str, status: OrgStatus) -> OrgOut:
+    require_operator(actor, "suspend or resume orgs")
+    async with get_session() as session:
+        org = await find_org(session, actor, slug)
+        if org.status not in (OrgStatus.ACTIVE, OrgStatus.SUSPENDED):
+            raise ConflictError(f"Org '{slug}' is {org.status}.", "Wait until that has ended.")
+        org.status = status
+        suspended = status is OrgStatus.SUSPENDED
+        await tenants.set_logins(session, org.id, enabled=not suspended)
+        if suspended:
+            await _cancel_runs(session, org.id)
+        else:  # without catch-up: the poller computes the next fire time from now
+            await session.execute(
+                update(Schedule).where(Schedule.org_id == org.id).values(next_fire_at=None)
+            )
+        await session.flush()
+        await session.refresh(org)
+        return to_out(org)
+
+
+async def _cancel_runs(session: AsyncSession, org_id: UUID) -> None:
+    open_runs = update(Run).where(Run.org_id == org_id)
+    moment = func.clock_timestamp()
+    await session.execute(
+        open_runs.where(Run.status == "queued").values(
+            status="canceled", cancel_requested_at=moment, finished_at=moment
+        )
+    )
+    await session.execute(
+        open_runs.where(Run.status == "running").values(cancel_requested_at=moment)
+    )
+
+
+async def _count_connections(org_id: UUID) -> int:
+    """0 when the configuration schema is gone already (a resumed erase)."""
+    async with get_session(org_id=org_id) as session:
+        table = f"tenant_{org_id.hex}.connections"
+        if await session.scalar(select(func.to_regclass(table))) is None:
+            return 0
+        return await session.scalar(select(func.count()).select_from(Connection)) or 0
+
+
+def _publish(session: AsyncSession, org_id: UUID) -> None:
+    ring_after_commit(session, "etlfabric.publish_org", str(org_id), queue=INTERACTIVE)
+
+
+def _check_slug(slug: str) -> None:
+    try:
+        _slug.validate_python(slug)
+    except ValidationError as exc:
+        raise InvalidInputError(
+            f"'{slug[:60]}' cannot be a slug.",
+            "Use 2 to 40 lower-case letters, digits and underscores, a letter first.",
+            field="slug",
+        ) from exc
