@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from etlfabric_dagster.embedded import valkey
 from etlfabric_dagster.embedded.postgres import PostgresCluster
+from etlfabric_dagster.sandbox import server
+from etlfabric_dagster.sandbox.client import SandboxClient
 
 
 def free_port() -> int:
@@ -63,3 +66,31 @@ def valkey_server(directory: Path) -> Iterator[ValkeyServer]:
 def _wait_for_ping(url: str) -> None:
     with redis.Redis.from_url(url) as client:
         client.ping()
+
+
+@contextmanager
+def sandbox_server(directory: Path, plugins: Iterable[Path] = ()) -> Iterator[SandboxServer]:
+    """A warm sandbox server on a socket in `directory`; `plugins` are added to its import path."""
+    socket_path = directory / "sandbox.sock"
+    path = os.pathsep.join([*map(str, plugins), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        server.command(socket_path),
+        env=server.clean_environment() | ({"PYTHONPATH": path} if path else {}),
+        stdout=subprocess.DEVNULL,
+    )
+    client = SandboxClient(socket_path)
+    try:
+        client.wait_ready(timeout_s=120)
+        yield SandboxServer(client, socket_path, process)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@dataclass(frozen=True)
+class SandboxServer:
+    """A running sandbox server: a client for it, its socket and process."""
+
+    client: SandboxClient
+    socket_path: Path
+    process: subprocess.Popen[bytes]

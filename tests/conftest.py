@@ -31,7 +31,13 @@ from etlfabric_dagster.schemas.orgs import OrgOut  # noqa: E402
 from etlfabric_dagster.security.crypto import generate_key  # noqa: E402
 from etlfabric_dagster.services import migrations, orgs, tenants  # noqa: E402
 from etlfabric_dagster.services.scope import OPERATOR, OrgScope, org_scope  # noqa: E402
-from etlfabric_dagster.testing import ValkeyServer, postgres_cluster, valkey_server  # noqa: E402
+from etlfabric_dagster.testing import (  # noqa: E402
+    SandboxServer,
+    ValkeyServer,
+    postgres_cluster,
+    sandbox_server,
+    valkey_server,
+)
 
 PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw", "etlfabric"
 
@@ -121,3 +127,12 @@ async def warehouse(org: OrgOut) -> Warehouse:
 async def reader(org: OrgOut) -> Warehouse:
     """The read-only login of `org`: what previews and queries are given."""
     return await tenants.reader_warehouse(org.id)
+
+
+@pytest.fixture(scope="session")
+def sandbox(install: Settings) -> Iterator[SandboxServer]:
+    """The sandbox server of this test process, on the socket that the settings name."""
+    directory = install.sandbox_path.parent
+    directory.mkdir(parents=True, exist_ok=True)
+    with sandbox_server(directory) as running:
+        yield running

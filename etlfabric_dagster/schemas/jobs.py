@@ -212,6 +212,8 @@ class DoneEvent(Value):
 class FailedEvent(Value):
     t: Literal["failed"] = "failed"
     error: ErrorInfo
+    error_class: str = "SandboxError"
+    """Class in `errors` that the caller raises."""
     detail: str = ""
     """Redacted trace for the log."""
 

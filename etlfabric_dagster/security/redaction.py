@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -38,13 +38,22 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """The same inside containers."""
-        if isinstance(value, str):
-            return self(value)
-        if isinstance(value, Mapping):
-            return {k: self.value(v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.value(v) for v in value]
-        return value
+        return _map_text(self, value)
+
+    def known(self, value: Any) -> Any:
+        """Only the known secrets, inside containers: for data, whose looks prove nothing."""
+        pattern = self._known
+        return value if pattern is None else _map_text(lambda text: pattern.sub(MASK, text), value)
+
+
+def _map_text(change: Callable[[str], str], value: Any) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _map_text(change, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_map_text(change, item) for item in value]
+    return value
 
 
 _anonymous = Redactor()
