@@ -121,3 +121,21 @@ class MigrationError(StackError):
     """The database and the code do not fit together."""
 
     code = "migration"
+
+
+def error_from_dict(data: dict[str, Any]) -> FabricError:
+    """An error again from its JSON shape: of the class whose code it carries, else the root."""
+    facts = dict(data)
+    message, remedy = facts.pop("message", ""), facts.pop("remedy", "")
+    code = facts.pop("code", FabricError.code)
+    return _class_of(code)(message, remedy, code=code, **facts)
+
+
+def _class_of(code: str) -> type[FabricError]:
+    pending = [FabricError]
+    while pending:
+        found = pending.pop()
+        if found.code == code:
+            return found
+        pending += found.__subclasses__()
+    return FabricError

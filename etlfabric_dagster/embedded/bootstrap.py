@@ -47,7 +47,8 @@ def _close_loopholes(conn: psycopg.Connection, role: str) -> None:
     Only a superuser may; on a server where nobody did, `status` lists the control as off.
     """
     functions = conn.execute(
-        r"SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+        r"SELECT oid::regprocedure::text FROM pg_proc"
+        r" WHERE pronamespace = 'pg_catalog'::regnamespace"
         r" AND (proname LIKE 'lo\_%' OR proname IN ('loread', 'lowrite')"
         r" OR proname LIKE '%advisory%')"
     ).fetchall()

@@ -138,3 +138,40 @@ class LogLine(Value):
     subject: str | None = None
     """The stream or dbt node it speaks of."""
     attempt: int = 1
+
+
+class ClaimedRun(Value):
+    """An attempt this process has just been given. Writes must name `token`, the lease."""
+
+    run_id: UUID
+    org_id: UUID
+    org_slug: str
+    pipeline_id: UUID
+    pipeline_name: str
+    number: int
+    token: UUID
+    dagster_run_id: UUID
+    first_dagster_run_id: UUID
+    """Attempt 1's: Dagster's root run; equal to `run_id`."""
+    trigger: Trigger
+    selection: RunSelection
+    lease_s: float
+
+
+class HeartbeatAnswer(Value):
+    """Whether the lease still holds, and whether somebody asked to cancel."""
+
+    alive: bool
+    cancel_requested: bool = False
+
+
+class LostAttempt(Value):
+    """An attempt whose lease expired, as the reconciler ended it."""
+
+    run_id: UUID
+    org_id: UUID
+    pipeline_id: UUID
+    dagster_run_id: UUID
+    number: int
+    requeued: bool
+    """False: attempts are used up, the run failed (or was being canceled)."""

@@ -1,0 +1,110 @@
+"""Interactive work: asked as a row, rung on its own queue, answered in the row.
+
+It never waits behind loads, and the asker never touches untrusted input itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+
+from etlfabric_dagster import clock
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import FabricError, StackError, error_from_dict
+from etlfabric_dagster.models import InteractiveRequest
+from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
+
+ANSWER = "etlfabric.answer_request"
+FIRST_LOOK_S, LAST_LOOK_S = 0.01, 0.25
+KEPT = timedelta(hours=1)
+
+
+async def ask(
+    org_id: UUID, kind: str, arguments: dict[str, Any], timeout_s: float = 150
+) -> dict[str, Any]:
+    """Have an interactive worker do something and wait for its answer.
+
+    Raises:
+        FabricError: what the work itself refused, with its code.
+        StackError: no worker answered in time.
+    """
+    async with get_session() as session:
+        request = InteractiveRequest(org_id=org_id, kind=kind, arguments=arguments)
+        session.add(request)
+        await session.flush()
+        request_id = request.id
+        ring_after_commit(session, ANSWER, str(request_id), queue=INTERACTIVE)
+    return await _wait(request_id, kind, timeout_s)
+
+
+async def take(request_id: UUID) -> tuple[UUID, str, dict[str, Any]] | None:
+    """For the worker: (org, kind, arguments) once; None when it was taken or is gone."""
+    async with get_session() as session:
+        row = (
+            await session.execute(
+                update(InteractiveRequest)
+                .where(InteractiveRequest.id == request_id, InteractiveRequest.status == "queued")
+                .values(status="running")
+                .returning(
+                    InteractiveRequest.org_id,
+                    InteractiveRequest.kind,
+                    InteractiveRequest.arguments,
+                )
+            )
+        ).one_or_none()
+    return tuple(row) if row else None
+
+
+async def answer(
+    request_id: UUID, payload: dict[str, Any] | None, error: FabricError | None = None
+) -> None:
+    """For the worker: write the answer, or the error."""
+    async with get_session() as session:
+        await session.execute(
+            update(InteractiveRequest)
+            .where(InteractiveRequest.id == request_id)
+            .values(
+                status="failed" if error else "done",
+                answer=payload,
+                error=error.as_dict() if error else None,
+                finished_at=func.clock_timestamp(),
+            )
+        )
+
+
+async def forget_old() -> int:
+    """Drop answered requests after an hour. Idempotent."""
+    limit = clock.now() - KEPT
+    async with get_session() as session:
+        done = await session.execute(
+            delete(InteractiveRequest)
+            .where(InteractiveRequest.created_at < limit)
+            .returning(InteractiveRequest.id)
+        )
+        return len(done.all())
+
+
+async def _wait(request_id: UUID, kind: str, timeout_s: float) -> dict[str, Any]:
+    deadline, pause = time.monotonic() + timeout_s, FIRST_LOOK_S
+    query = select(
+        InteractiveRequest.status, InteractiveRequest.answer, InteractiveRequest.error
+    ).where(InteractiveRequest.id == request_id)
+    while time.monotonic() < deadline:
+        async with get_session() as session:
+            status, payload, error = (await session.execute(query)).one()
+        if status == "done":
+            return payload
+        if status == "failed":
+            raise error_from_dict(error)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LAST_LOOK_S)
+    raise StackError(
+        f"No worker answered the {kind} within {timeout_s:.0f} s.",
+        "See whether the interactive worker is healthy: etlfabric status",
+        code="no_answer",
+    )

@@ -1,0 +1,264 @@
+"""The run queue: claim, heartbeat, record, verdict, reconcile. Postgres is the truth.
+
+Every write of an attempt names its token and is dropped when the token is not the lease any more,
+so
+that a frozen worker that thaws cannot change what a newer attempt has written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from etlfabric_dagster import queue
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.models import Org, Run, RunAttempt
+from etlfabric_dagster.schemas.runs import (
+    AttemptStatus,
+    ClaimedRun,
+    ErrorInfo,
+    HeartbeatAnswer,
+    LostAttempt,
+    NodeResult,
+    RunStatus,
+    StreamResult,
+)
+from etlfabric_dagster.services.runs import EXECUTE
+
+STALE_RING_S = 5.0
+
+# The fairest startable run: of an org with a free slot, whose pipeline is idle; the org that runs
+# least relative to its weight comes first, then the doorbell's own run, then the oldest.
+_CLAIM = text(
+    """
+    WITH busy AS (
+        SELECT org_id, count(*) AS running FROM runs WHERE status = 'running' GROUP BY org_id
+    ), next AS (
+        SELECT r.id FROM runs r
+        JOIN orgs o ON o.id = r.org_id AND o.status = 'active'
+        LEFT JOIN busy b ON b.org_id = r.org_id
+        WHERE r.status = 'queued' AND coalesce(b.running, 0) < o.max_concurrent_runs
+          AND NOT EXISTS (
+            SELECT 1 FROM runs x WHERE x.pipeline_id = r.pipeline_id AND x.status = 'running')
+        ORDER BY coalesce(b.running, 0)::float / o.weight, (r.id = :hint) DESC, r.created_at
+        LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+    )
+    UPDATE runs r SET status = 'running', attempt = attempt + 1, token = :token,
+        lease_until = clock_timestamp() + make_interval(secs => :lease),
+        started_at = coalesce(started_at, clock_timestamp()), error = NULL
+    FROM next WHERE r.id = next.id
+    RETURNING r.id, r.org_id, r.pipeline_id, r.pipeline_name, r.attempt, r.trigger, r.selection
+    """
+)
+
+
+async def claim(hint: UUID, worker: str) -> ClaimedRun | None:
+    """Take the fairest startable run and open its next attempt; None when nothing can start."""
+    token = uuid4()
+    try:
+        async with get_session() as session:
+            arguments = {"hint": hint, "token": token, "lease": settings.lease_s}
+            row = (await session.execute(_CLAIM, arguments)).one_or_none()
+            return await _open_attempt(session, row, token, worker) if row else None
+    except IntegrityError:  # another worker started this pipeline in the same moment
+        return None
+
+
+async def heartbeat(run_id: UUID, token: UUID) -> HeartbeatAnswer:
+    """Extend the lease. `alive=False`: the attempt lost it and must stop at once."""
+    lease = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, settings.lease_s)
+    async with get_session() as session:
+        row = (
+            await session.execute(
+                _owned(run_id, token).values(lease_until=lease).returning(Run.cancel_requested_at)
+            )
+        ).one_or_none()
+    if row is None:
+        return HeartbeatAnswer(alive=False)
+    return HeartbeatAnswer(alive=True, cancel_requested=row[0] is not None)
+
+
+async def record_stream(run_id: UUID, token: UUID, name: str, result: StreamResult) -> bool:
+    """Write how a stream stands. Returns False when the lease is lost: nothing was written."""
+    entry = {name: result.model_dump(mode="json")}
+    async with get_session() as session:
+        values = {"streams": Run.streams.concat(literal(entry, JSONB))}
+        return await _write(session, run_id, token, values)
+
+
+async def record_nodes(run_id: UUID, token: UUID, results: dict[str, NodeResult]) -> bool:
+    """Write how dbt nodes ended. Returns False when the lease is lost."""
+    entries = {name: result.model_dump(mode="json") for name, result in results.items()}
+    async with get_session() as session:
+        values = {"models": Run.models.concat(literal(entries, JSONB))}
+        return await _write(session, run_id, token, values)
+
+
+async def finish(run_id: UUID, token: UUID, status: RunStatus, error: ErrorInfo | None) -> bool:
+    """The verdict, once. Returns False when the lease is lost: a newer attempt decides."""
+    async with get_session() as session:
+        run = await session.scalar(
+            select(Run)
+            .where(Run.id == run_id, Run.token == token, Run.status == "running")
+            .with_for_update()
+        )
+        if run is None:
+            return False
+        streams = [StreamResult.model_validate(s) for s in run.streams.values()]
+        run.status, run.finished_at = status, func.clock_timestamp()
+        run.token = run.lease_until = None
+        run.error = error.model_dump(mode="json") if error else None
+        run.rows_loaded = sum(s.rows for s in streams)
+        run.bytes_loaded = sum(s.bytes for s in streams)
+        await _end_attempt(session, run_id, run.attempt, AttemptStatus(status.value), error)
+        await _ring_next(session, run.org_id)
+    return True
+
+
+async def expire_leases() -> list[LostAttempt]:
+    """End attempts whose worker stopped answering: requeue, or fail after the last one.
+
+    Any number of processes may call this at once. A canceled run ends canceled.
+    """
+    async with get_session() as session:
+        rows = await session.scalars(
+            select(Run)
+            .where(Run.status == RunStatus.RUNNING, Run.lease_until < func.clock_timestamp())
+            .with_for_update(skip_locked=True)
+        )
+        return [await _lose(session, run) for run in rows]
+
+
+async def ring_stale() -> int:
+    """Ring again for runs that are queued while their doorbell may be lost."""
+    limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, STALE_RING_S)
+    async with get_session() as session:
+        stale = await session.execute(
+            update(Run)
+            .where(Run.status == RunStatus.QUEUED, Run.rung_at < limit)
+            .values(rung_at=func.clock_timestamp())
+            .returning(Run.id)
+        )
+        ids = list(stale.scalars())
+        for run_id in ids:
+            queue.ring_after_commit(session, EXECUTE, str(run_id))
+    return len(ids)
+
+
+async def _open_attempt(
+    session: AsyncSession, row: Row[tuple[object, ...]], token: UUID, worker: str
+) -> ClaimedRun:
+    run_id, org_id, pipeline_id, name, number, trigger, selection = row
+    slug = await session.scalar(select(Org.slug).where(Org.id == org_id))
+    dagster_run_id = run_id if number == 1 else uuid4()
+    session.add(
+        RunAttempt(
+            run_id=run_id,
+            number=number,
+            dagster_run_id=dagster_run_id,
+            status=AttemptStatus.RUNNING,
+            worker=worker,
+        )
+    )
+    return ClaimedRun.model_validate(
+        {
+            "run_id": run_id,
+            "org_id": org_id,
+            "org_slug": slug,
+            "pipeline_id": pipeline_id,
+            "pipeline_name": name,
+            "number": number,
+            "token": token,
+            "dagster_run_id": dagster_run_id,
+            "first_dagster_run_id": run_id,
+            "trigger": trigger,
+            "selection": selection,
+            "lease_s": settings.lease_s,
+        }
+    )
+
+
+def _owned(run_id: UUID, token: UUID):
+    return update(Run).where(Run.id == run_id, Run.token == token, Run.status == "running")
+
+
+async def _write(
+    session: AsyncSession, run_id: UUID, token: UUID, values: dict[str, object]
+) -> bool:
+    written = await session.execute(_owned(run_id, token).values(**values).returning(Run.id))
+    return written.scalar_one_or_none() is not None
+
+
+async def _end_attempt(
+    session: AsyncSession,
+    run_id: UUID,
+    number: int,
+    status: AttemptStatus,
+    error: ErrorInfo | None,
+) -> UUID:
+    ended = await session.execute(
+        update(RunAttempt)
+        .where(RunAttempt.run_id == run_id, RunAttempt.number == number)
+        .values(
+            status=status,
+            finished_at=func.clock_timestamp(),
+            error=error.model_dump(mode="json") if error else None,
+        )
+        .returning(RunAttempt.dagster_run_id)
+    )
+    return ended.scalar_one()
+
+
+async def _lose(session: AsyncSession, run: Run) -> LostAttempt:
+    error = ErrorInfo(
+        message=f"The worker of attempt {run.attempt} stopped answering.",
+        remedy="Nothing to do: nothing is lost or loaded twice.",
+        code="worker_lost",
+    )
+    dagster_run_id = await _end_attempt(session, run.id, run.attempt, AttemptStatus.LOST, error)
+    canceled = run.cancel_requested_at is not None
+    requeued = not canceled and run.attempt < run.max_attempts
+    run.token = run.lease_until = None
+    if requeued:
+        run.status, run.rung_at = RunStatus.QUEUED, func.clock_timestamp()
+        queue.ring_after_commit(session, EXECUTE, str(run.id))
+    else:
+        run.status = RunStatus.CANCELED if canceled else RunStatus.FAILED
+        run.finished_at = func.clock_timestamp()
+        run.error = None if canceled else _all_lost(run).model_dump(mode="json")
+    return LostAttempt(
+        run_id=run.id,
+        org_id=run.org_id,
+        pipeline_id=run.pipeline_id,
+        dagster_run_id=dagster_run_id,
+        number=run.attempt,
+        requeued=requeued,
+    )
+
+
+def _all_lost(run: Run) -> ErrorInfo:
+    return ErrorInfo(
+        message=f"The workers of all {run.attempt} attempts stopped answering.",
+        remedy="Ask an operator to look at the workers' logs and memory, then retry.",
+        code="worker_lost",
+    )
+
+
+async def _ring_next(session: AsyncSession, org_id: UUID) -> None:
+    """A slot is free: ring for one run that may have been waiting for it."""
+    waiting: Sequence[UUID] = (
+        await session.scalars(
+            select(Run.id)
+            .where(Run.status == RunStatus.QUEUED)
+            .order_by((Run.org_id == org_id).desc(), Run.created_at)
+            .limit(1)
+        )
+    ).all()
+    for run_id in waiting:
+        queue.ring_after_commit(session, EXECUTE, str(run_id))

@@ -1,0 +1,226 @@
+"""The run queue under two workers: nothing starts twice or is lost, late verdicts drop."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import delete, text, update
+
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import ConflictError, NotFoundError, OrgSuspendedError
+from etlfabric_dagster.models import Org, Pipeline, Run
+from etlfabric_dagster.schemas.runs import AttemptStatus, ErrorInfo, RunStatus, StreamResult
+from etlfabric_dagster.services import leases, orgs, runs
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
+
+
+@pytest.fixture(autouse=True)
+async def _empty_queue(migrated):
+    async with get_session() as session:
+        await session.execute(delete(Run))
+
+
+async def add_pipeline(slug: str, name: str = "shop") -> UUID:
+    async with org_scope(OPERATOR, slug) as scope:
+        row = Pipeline(name=name, table_prefix="", schema_policy="evolve")
+        scope.session.add(row)
+        await scope.session.flush()
+        return row.id
+
+
+async def start(slug: str, name: str = "shop", **options) -> UUID:
+    async with org_scope(OPERATOR, slug) as scope:
+        return (await runs.start(scope, name, **options)).id
+
+
+async def show(slug: str, run_id: UUID):
+    async with org_scope(OPERATOR, slug) as scope:
+        return await runs.get(scope, run_id)
+
+
+async def expire(run_id: UUID) -> None:
+    async with get_session() as session:
+        await session.execute(
+            update(Run).where(Run.id == run_id).values(lease_until=text("now() - interval '1s'"))
+        )
+
+
+async def test_claimed_run_is_running_with_an_attempt_of_the_same_id(org):
+    await add_pipeline(org.slug)
+    run_id = await start(org.slug)
+    claimed = await leases.claim(run_id, "w1")
+    assert claimed is not None
+    assert (claimed.run_id, claimed.dagster_run_id, claimed.number) == (run_id, run_id, 1)
+    shown = await show(org.slug, run_id)
+    assert shown.status is RunStatus.RUNNING
+    assert shown.attempts[0].status is AttemptStatus.RUNNING
+
+
+async def test_second_run_of_a_pipeline_waits_for_the_first(org):
+    await add_pipeline(org.slug)
+    first, second = await start(org.slug), await start(org.slug)
+    claimed = await leases.claim(first, "w1")
+    assert claimed is not None
+    assert await leases.claim(second, "w2") is None
+    assert await leases.finish(claimed.run_id, claimed.token, RunStatus.SUCCEEDED, None)
+    assert (await leases.claim(second, "w2")).run_id == second
+
+
+async def test_many_workers_claim_each_run_once(org):
+    for number in range(4):
+        await add_pipeline(org.slug, f"p{number}")
+        await start(org.slug, f"p{number}")
+    async with get_session() as session:
+        await session.execute(update(Org).where(Org.id == org.id).values(max_concurrent_runs=10))
+    claims = await asyncio.gather(*(leases.claim(uuid4(), f"w{n}") for n in range(8)))
+    got = [claimed.run_id for claimed in claims if claimed]
+    assert len(got) == len(set(got))
+    assert got
+
+
+async def test_org_at_its_limit_lets_another_org_run(org, make_slug):
+    other = await orgs.create(OPERATOR, make_slug(), "Other")
+    for number in range(3):
+        await add_pipeline(org.slug, f"p{number}")
+        await start(org.slug, f"p{number}")
+    await add_pipeline(other.slug)
+    theirs = await start(other.slug)
+    first = await leases.claim(uuid4(), "w1")
+    second = await leases.claim(uuid4(), "w1")
+    assert (first.org_slug, second.run_id) == (org.slug, theirs)
+
+
+async def test_run_with_a_known_fire_key_is_the_same_run(org):
+    await add_pipeline(org.slug)
+    assert await start(org.slug, fire_key="s:1") == await start(org.slug, fire_key="s:1")
+
+
+async def test_verdict_sums_what_the_streams_loaded(org):
+    await add_pipeline(org.slug)
+    claimed = await leases.claim(await start(org.slug), "w1")
+    result = StreamResult(rows=7, bytes=70)
+    assert await leases.record_stream(claimed.run_id, claimed.token, "orders", result)
+    assert await leases.record_stream(claimed.run_id, claimed.token, "items", result)
+    assert await leases.finish(claimed.run_id, claimed.token, RunStatus.SUCCEEDED, None)
+    shown = await show(org.slug, claimed.run_id)
+    assert (shown.rows_loaded, shown.bytes_loaded) == (14, 140)
+    assert set(shown.streams) == {"orders", "items"}
+
+
+async def test_attempt_that_lost_its_lease_cannot_write(org):
+    await add_pipeline(org.slug)
+    old = await leases.claim(await start(org.slug), "frozen")
+    await expire(old.run_id)
+    (lost,) = await leases.expire_leases()
+    assert lost.requeued
+    new = await leases.claim(old.run_id, "w2")
+    assert new.number == 2
+    assert new.dagster_run_id != old.dagster_run_id
+    assert not await leases.record_stream(old.run_id, old.token, "orders", StreamResult(rows=9))
+    assert not await leases.finish(old.run_id, old.token, RunStatus.SUCCEEDED, None)
+    assert not (await leases.heartbeat(old.run_id, old.token)).alive
+    assert await leases.finish(new.run_id, new.token, RunStatus.SUCCEEDED, None)
+    statuses = [a.status for a in (await show(org.slug, old.run_id)).attempts]
+    assert statuses == [AttemptStatus.LOST, AttemptStatus.SUCCEEDED]
+
+
+async def test_run_whose_every_worker_was_lost_fails_with_a_remedy(org):
+    await add_pipeline(org.slug)
+    run_id = await start(org.slug)
+    for _ in range(3):
+        await leases.claim(run_id, "dies")
+        await expire(run_id)
+        await leases.expire_leases()
+    shown = await show(org.slug, run_id)
+    assert shown.status is RunStatus.FAILED
+    assert "3 attempts" in shown.error.message
+    assert shown.error.remedy
+
+
+async def test_heartbeat_extends_the_lease_and_tells_of_a_cancel(org):
+    await add_pipeline(org.slug)
+    claimed = await leases.claim(await start(org.slug), "w1")
+    assert (await leases.heartbeat(claimed.run_id, claimed.token)).alive
+    async with org_scope(OPERATOR, org.slug) as scope:
+        await runs.request_cancel(scope, claimed.run_id)
+    assert (await leases.heartbeat(claimed.run_id, claimed.token)).cancel_requested
+
+
+async def test_canceled_run_whose_worker_died_ends_canceled(org):
+    await add_pipeline(org.slug)
+    claimed = await leases.claim(await start(org.slug), "w1")
+    async with org_scope(OPERATOR, org.slug) as scope:
+        await runs.request_cancel(scope, claimed.run_id)
+    await expire(claimed.run_id)
+    await leases.expire_leases()
+    assert (await show(org.slug, claimed.run_id)).status is RunStatus.CANCELED
+
+
+async def test_queued_run_is_canceled_at_once_and_never_claimed(org):
+    await add_pipeline(org.slug)
+    run_id = await start(org.slug)
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert (await runs.request_cancel(scope, run_id)).status is RunStatus.CANCELED
+    assert await leases.claim(run_id, "w1") is None
+
+
+async def test_cancel_of_finished_run_is_refused(org):
+    await add_pipeline(org.slug)
+    claimed = await leases.claim(await start(org.slug), "w1")
+    error = ErrorInfo(message="m", remedy="r")
+    await leases.finish(claimed.run_id, claimed.token, RunStatus.FAILED, error)
+    with pytest.raises(ConflictError, match="already failed"):
+        async with org_scope(OPERATOR, org.slug) as scope:
+            await runs.request_cancel(scope, claimed.run_id)
+
+
+async def test_retry_of_a_failed_run_is_a_new_run(org):
+    await add_pipeline(org.slug)
+    claimed = await leases.claim(await start(org.slug), "w1")
+    with pytest.raises(ConflictError):
+        async with org_scope(OPERATOR, org.slug) as scope:
+            await runs.retry(scope, claimed.run_id)
+    await leases.finish(claimed.run_id, claimed.token, RunStatus.FAILED, None)
+    async with org_scope(OPERATOR, org.slug) as scope:
+        again = await runs.retry(scope, claimed.run_id)
+    assert again.id != claimed.run_id
+    assert again.trigger == "retry"
+
+
+async def test_suspended_org_starts_nothing(org):
+    await add_pipeline(org.slug)
+    queued = await start(org.slug)
+    await orgs.suspend(OPERATOR, org.slug)
+    assert (await show(org.slug, queued)).status is RunStatus.CANCELED
+    with pytest.raises(OrgSuspendedError):
+        await start(org.slug)
+
+
+async def test_run_of_another_org_reads_like_a_missing_one(org, make_slug):
+    other = await orgs.create(OPERATOR, make_slug(), "Other")
+    await add_pipeline(org.slug)
+    run_id = await start(org.slug)
+    with pytest.raises(NotFoundError):
+        await show(other.slug, run_id)
+
+
+async def test_runs_are_listed_newest_first_in_pages(org):
+    await add_pipeline(org.slug)
+    ids = [await start(org.slug) for _ in range(5)]
+    async with org_scope(OPERATOR, org.slug) as scope:
+        page = await runs.list_runs(scope, limit=3)
+        rest = await runs.list_runs(scope, limit=3, cursor=page.next)
+    assert [run.id for run in (*page.items, *rest.items)] == ids[::-1]
+    assert rest.next is None
+
+
+async def test_stale_run_is_rung_again(org):
+    await add_pipeline(org.slug)
+    run_id = await start(org.slug)
+    assert await leases.ring_stale() == 0
+    async with get_session() as session:
+        old = text("now() - interval '1 minute'")
+        await session.execute(update(Run).where(Run.id == run_id).values(rung_at=old))
+    assert await leases.ring_stale() == 1
