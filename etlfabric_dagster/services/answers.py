@@ -1,0 +1,42 @@
+"""What an interactive worker does for each kind of request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.logs import log
+from etlfabric_dagster.services import connections, interactive
+
+Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+ANSWERS: dict[str, Answer] = {
+    "check": connections.answer_check,
+    "discover": connections.answer_discover,
+}
+
+
+async def answer(request_id: UUID) -> None:
+    """Take a request, do it, write the answer. A second ring of the same request does nothing."""
+    taken = await interactive.take(request_id)
+    if taken is None:
+        return
+    org_id, kind, arguments = taken
+    try:
+        payload = await ANSWERS[kind](org_id, arguments)
+    except FabricError as exc:
+        await interactive.answer(request_id, None, exc)
+    except Exception as exc:
+        reference = request_id.hex[:8]
+        log.error("request.failed", kind=kind, reference=reference, exc_info=True)
+        unforeseen = FabricError(
+            f"This failed in a way we did not expect ({type(exc).__name__})."
+            f" It is logged as {reference}.",
+            "Try again; if it repeats, send the reference to your operator.",
+            code="unforeseen",
+        )
+        await interactive.answer(request_id, None, unforeseen)
+    else:
+        await interactive.answer(request_id, payload)

@@ -1,0 +1,272 @@
+"""Connections: create, list, edit, delete, check, discover. Secrets go in and never come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+
+from etlfabric_dagster import clock, storage
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.connectors import registry
+from etlfabric_dagster.connectors.base import Connector
+from etlfabric_dagster.connectors.validation import validate_config, validate_connection
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
+from etlfabric_dagster.models import Connection, Org, Pipeline
+from etlfabric_dagster.schemas.base import Name, Page
+from etlfabric_dagster.schemas.connections import ConnectionOut
+from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, EgressPolicy, SourceConfig
+from etlfabric_dagster.schemas.streams import CheckResult, Discovery
+from etlfabric_dagster.services import interactive, sandbox
+from etlfabric_dagster.services.scope import (
+    SYSTEM,
+    Actor,
+    OrgScope,
+    org_scope,
+    org_scope_by_id,
+    require_operator,
+)
+from etlfabric_dagster.services.vault import vault
+
+_name = TypeAdapter(Name)
+
+
+async def create(
+    scope: OrgScope,
+    name: str,
+    connector: str,
+    config: Mapping[str, Any],
+    secrets: Mapping[str, str] | None = None,
+) -> ConnectionOut:
+    """Store a connection; nothing is dialled.
+
+    Raises:
+        InvalidInputError: name, config or secrets do not fit; `where["field"]` names the field.
+        ConflictError: the name is taken.
+    """
+    scope.require_active()
+    check_name(name, "connection")
+    secrets = dict(secrets or {})
+    _validate(scope.actor, connector, config, secrets)
+    connection_id = uuid4()
+    row = Connection(
+        id=connection_id,
+        name=name,
+        connector=connector,
+        config=dict(config),
+        sealed=vault().seal(scope.org_id, connection_id, secrets),
+        secret_names=sorted(secrets),
+    )
+    scope.session.add(row)
+    try:
+        await scope.session.flush()
+    except IntegrityError as exc:
+        raise ConflictError(
+            f"There is already a connection '{name}' in '{scope.slug}'.", "Choose another name."
+        ) from exc
+    await scope.session.refresh(row)
+    await scope.touch_config()
+    return _out(row)
+
+
+async def list_connections(scope: OrgScope) -> Page[ConnectionOut]:
+    """All connections by name."""
+    rows = await scope.session.scalars(select(Connection).order_by(Connection.name))
+    return Page(items=tuple(_out(row) for row in rows))
+
+
+async def get(scope: OrgScope, name: str) -> ConnectionOut:
+    """One connection. Raises NotFoundError."""
+    return _out(await find(scope, name))
+
+
+async def update(
+    scope: OrgScope,
+    name: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> ConnectionOut:
+    """Replace the config, and those secrets that are given; others stay.
+
+    Raises NotFoundError, InvalidInputError.
+    """
+    scope.require_active()
+    row = await find(scope, name)
+    new_config = dict(row.config if config is None else config)
+    if secrets:
+        stored = _secrets(scope, row) | dict(secrets)
+        _validate(scope.actor, row.connector, new_config, stored)
+        row.sealed = vault().seal(scope.org_id, row.id, stored)
+        row.secret_names = sorted(stored)
+    else:
+        validate_config(_connector(scope.actor, row.connector).spec, new_config)
+    row.config, row.last_check, row.checked_at = new_config, None, None
+    row.discovery = row.discovered_at = None
+    await scope.session.flush()
+    await scope.session.refresh(row)
+    await scope.touch_config()
+    return _out(row)
+
+
+async def delete(scope: OrgScope, name: str) -> None:
+    """Delete a connection and its credentials; loaded tables stay.
+
+    Raises:
+        ConflictError: pipelines still use it.
+    """
+    row = await find(scope, name)
+    used = await scope.session.scalars(
+        select(Pipeline.name).where(Pipeline.connection_id == row.id).order_by(Pipeline.name)
+    )
+    if users := list(used):
+        raise ConflictError(
+            f"{name} is used by {len(users)} pipelines: {', '.join(users)}.",
+            "Delete or re-point them first.",
+            pipelines=users,
+        )
+    await scope.session.delete(row)
+    await scope.session.flush()
+    await scope.touch_config()
+
+
+async def check(actor: Actor, slug: str, name: str) -> CheckResult:
+    """Try the connection for real, on an interactive worker. The result is kept on it."""
+    async with org_scope(actor, slug) as scope:
+        org_id = scope.org_id
+        await find(scope, name)
+    answer = await interactive.ask(org_id, "check", {"connection": name}, timeout_s=60)
+    return CheckResult.model_validate(answer)
+
+
+async def discover(actor: Actor, slug: str, name: str) -> Discovery:
+    """What the connection offers. Raises ConnectorError with cause and remedy."""
+    async with org_scope(actor, slug) as scope:
+        org_id = scope.org_id
+        await find(scope, name)
+    answer = await interactive.ask(org_id, "discover", {"connection": name}, timeout_s=150)
+    return Discovery.model_validate(answer)
+
+
+async def answer_check(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The worker's side of `check`."""
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        source = await source_config(scope, await find(scope, arguments["connection"]))
+    payload = await sandbox.run(CheckJob(source=source))
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        row = await find(scope, arguments["connection"])
+        row.last_check, row.checked_at = payload, clock.now()
+    return payload
+
+
+async def answer_discover(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The worker's side of `discover`."""
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        source = await source_config(scope, await find(scope, arguments["connection"]))
+    payload = await sandbox.run(DiscoverJob(source=source))
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        row = await find(scope, arguments["connection"])
+        row.discovery, row.discovered_at = payload, clock.now()
+    return payload
+
+
+async def find(scope: OrgScope, name: str) -> Connection:
+    """The row. Raises NotFoundError."""
+    row = await scope.session.scalar(select(Connection).where(Connection.name == name))
+    if row is None:
+        raise NotFoundError(
+            f"There is no connection '{name}' in '{scope.slug}'.",
+            f"List them: etlfabric connections list {scope.slug}",
+        )
+    return row
+
+
+async def source_config(scope: OrgScope, row: Connection) -> SourceConfig:
+    """The connection with its secrets in clear: for a sandbox job, and nothing else."""
+    return SourceConfig(
+        connector=row.connector,
+        config=row.config,
+        secrets=_secrets(scope, row),
+        egress=egress_policy(),
+        uploads=storage.uploads_url(scope.org_id),
+    )
+
+
+def egress_policy() -> EgressPolicy:
+    """What the operator opened, and the platform's own addresses, which stay closed."""
+    return EgressPolicy(allow=tuple(settings.egress_allow), deny=settings.platform_addresses)
+
+
+async def rotate_credentials(actor: Actor) -> dict[str, int]:
+    """Seal everything under the newest key. Resumable: each org is one transaction.
+
+    Returns how many payloads were rotated and how many were current already.
+    """
+    require_operator(actor, "rotate credentials")
+    async with get_session() as session:
+        org_ids = list(await session.scalars(select(Org.id).order_by(Org.slug)))
+    counts = {"rotated": 0, "current": 0}
+    for org_id in org_ids:
+        async with get_session(org_id=org_id) as session:
+            schema = f"tenant_{org_id.hex}"
+            exists = text("SELECT to_regclass(:table) IS NOT NULL")
+            rows: list[Any] = [await session.get_one(Org, org_id)]
+            if await session.scalar(exists, {"table": f"{schema}.connections"}):
+                rows += await session.scalars(select(Connection).with_for_update())
+            for row in rows:
+                if row.sealed is None or vault().is_current(row.sealed):
+                    counts["current"] += 1
+                else:
+                    row.sealed = vault().rotate(row.sealed)
+                    counts["rotated"] += 1
+    return counts
+
+
+def check_name(name: str, what: str) -> None:
+    """Raises InvalidInputError unless it can name a connection or pipeline."""
+    try:
+        _name.validate_python(name)
+    except ValidationError as exc:
+        raise InvalidInputError(
+            f"'{name[:60]}' cannot name a {what}.",
+            "Use 1 to 40 lower-case letters, digits and single underscores, a letter first.",
+            field="name",
+        ) from exc
+
+
+def _connector(actor: Actor, name: str) -> Connector:
+    connector = registry.get(name)
+    if connector.spec.operators_only:
+        require_operator(actor, f"use the connector '{name}'")
+    return connector
+
+
+def _validate(
+    actor: Actor, connector: str, config: Mapping[str, Any], secrets: Mapping[str, str]
+) -> None:
+    validate_connection(_connector(actor, connector).spec, config, secrets)
+
+
+def _secrets(scope: OrgScope, row: Connection) -> dict[str, str]:
+    return vault().open(scope.org_id, row.id, row.sealed) if row.sealed else {}
+
+
+def _out(row: Connection) -> ConnectionOut:
+    return ConnectionOut.model_validate(
+        {
+            "id": row.id,
+            "name": row.name,
+            "connector": row.connector,
+            "config": row.config,
+            "secrets": row.secret_names,
+            "last_check": row.last_check,
+            "checked_at": row.checked_at,
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+        }
+    )

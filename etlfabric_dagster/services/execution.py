@@ -1,0 +1,207 @@
+"""What an attempt needs from the platform: jobs for the sandbox, and what a load leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from etlfabric_dagster import clock
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.models import (
+    Connection,
+    LoadedTable,
+    Org,
+    Pipeline,
+    PipelineState,
+    Run,
+    SchemaChangeRow,
+    Stream,
+)
+from etlfabric_dagster.schemas.jobs import ExtractJob, Limits, TransformJob, Warehouse
+from etlfabric_dagster.schemas.runs import ClaimedRun, StreamResult
+from etlfabric_dagster.schemas.streams import SchemaPolicy
+from etlfabric_dagster.services import connections, dbt_models, stream_settings, tenants
+from etlfabric_dagster.services.scope import SYSTEM, OrgScope, org_scope_by_id
+from etlfabric_dagster.services.vault import vault
+
+
+async def fence(claimed: ClaimedRun) -> Warehouse:
+    """Take the pipeline's login for this attempt: nobody else can write as it any more."""
+    async with get_session() as session:
+        password = await tenants.rotate_pipeline_login(session, claimed.org_id, claimed.pipeline_id)
+    async with get_session() as session:
+        await tenants.end_pipeline_backends(session, claimed.org_id, claimed.pipeline_id)
+    login = tenants.pipeline_login(claimed.org_id, claimed.pipeline_id)
+    return tenants.warehouse(claimed.org_id, login, password)
+
+
+async def prepare_extract(
+    claimed: ClaimedRun, warehouse: Warehouse, stream_names: Sequence[str]
+) -> ExtractJob:
+    """The load of these streams. Credentials are opened here and go only to the sandbox."""
+    async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
+        pipeline = await scope.session.get_one(Pipeline, claimed.pipeline_id)
+        connection = await scope.session.get_one(Connection, pipeline.connection_id)
+        rows = await scope.session.scalars(
+            select(Stream)
+            .where(Stream.pipeline_id == pipeline.id, Stream.name.in_(stream_names))
+            .order_by(Stream.name)
+        )
+        streams = list(rows)
+        org = await scope.session.get_one(Org, claimed.org_id)
+        full = set(claimed.selection.full_refresh)
+        return ExtractJob(
+            pipeline=f"p_{pipeline.id.hex}",
+            source=await connections.source_config(scope, connection),
+            warehouse=warehouse,
+            streams=tuple(stream_settings.plan(row, row.name in full) for row in streams),
+            schema_policy=SchemaPolicy(pipeline.schema_policy),
+            accepted_columns={row.name: tuple(row.accepted_columns) for row in streams},
+            state=await _cached_state(scope, claimed),
+            hash_key=vault().open(org.id, org.id, org.sealed)["hash_key"],
+            limits=_limits(),
+        )
+
+
+async def prepare_transform(
+    claimed: ClaimedRun, warehouse: Warehouse, unique_ids: Sequence[str]
+) -> TransformJob:
+    """The dbt build of these nodes with the last good manifest."""
+    async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
+        project, packed = await dbt_models.build_input(scope)
+        return TransformJob(
+            project=project,
+            packed=packed,
+            warehouse=warehouse,
+            select=tuple(unique_ids),
+            limits=_limits(),
+        )
+
+
+async def commit_state(claimed: ClaimedRun, state: str) -> bool:
+    """Cache dlt's state for the next run. Dropped (False) when the attempt lost its lease."""
+    async with get_session(org_id=claimed.org_id) as session:
+        if await session.scalar(_lease(claimed)) is None:
+            return False
+        statement = insert(PipelineState).values(
+            pipeline_id=claimed.pipeline_id, run_id=claimed.run_id, state=state
+        )
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["pipeline_id"],
+                set_={
+                    "run_id": statement.excluded.run_id,
+                    "state": statement.excluded.state,
+                    "updated_at": clock.now(),
+                },
+            )
+        )
+    return True
+
+
+async def forget_state(claimed: ClaimedRun) -> None:
+    """After a failed attempt the next one restores dlt's state from the destination."""
+    async with get_session(org_id=claimed.org_id) as session:
+        await session.execute(
+            delete(PipelineState).where(PipelineState.pipeline_id == claimed.pipeline_id)
+        )
+
+
+async def after_load(claimed: ClaimedRun, results: Mapping[str, StreamResult]) -> tuple[str, ...]:
+    """Record tables and schema changes; when they changed, regenerate and parse staging.
+
+    Returns the unique ids of all dbt nodes this pipeline builds now.
+    """
+    async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
+        changed = False
+        rows = await scope.session.scalars(
+            select(Stream).where(
+                Stream.pipeline_id == claimed.pipeline_id, Stream.name.in_(results)
+            )
+        )
+        for row in rows:
+            changed |= await _record(scope, claimed, row, results[row.name])
+        if changed:
+            await scope.touch_config()
+    if changed:
+        await dbt_models.regenerate(SYSTEM, claimed.org_slug)
+    async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
+        return await dbt_models.nodes_of(scope, claimed.pipeline_name)
+
+
+async def _record(scope: OrgScope, claimed: ClaimedRun, row: Stream, result: StreamResult) -> bool:
+    if result.status == "succeeded":
+        row.needs_full_refresh = False
+    scope.session.add_all(
+        SchemaChangeRow(
+            pipeline_id=claimed.pipeline_id,
+            run_id=claimed.run_id,
+            stream=row.name,
+            table_name=change.table,
+            column_name=change.column,
+            change=change.change,
+            old_type=change.old_type,
+            new_type=change.new_type,
+            decision=change.decision,
+            found_at=clock.now(),
+        )
+        for change in result.schema_changes
+    )
+    tables = [table.model_dump(mode="json") for table in result.tables]
+    if not tables or tables == row.tables:
+        return False
+    row.tables = tables
+    await _own_tables(scope, row, [table.table for table in result.tables])
+    return True
+
+
+async def _own_tables(scope: OrgScope, row: Stream, names: list[str]) -> None:
+    """Claim the raw tables, child tables included. Raises FabricError when another stream has
+    one.
+    """
+    for name in names:
+        owner = await scope.session.scalar(
+            insert(LoadedTable)
+            .values(table_name=name, stream_id=row.id)
+            .on_conflict_do_update(index_elements=["table_name"], set_={"table_name": name})
+            .returning(LoadedTable.stream_id)
+        )
+        if owner != row.id:
+            raise FabricError(
+                f"Raw table {name} of stream '{row.name}' belongs to another stream.",
+                "Give one of the pipelines another table prefix.",
+                code="table_taken",
+            )
+
+
+async def _cached_state(scope: OrgScope, claimed: ClaimedRun) -> str | None:
+    """dlt's state, only when the pipeline's last ended attempt succeeded."""
+    if claimed.number > 1:
+        return None
+    last = await scope.session.scalar(
+        select(Run.status)
+        .where(Run.pipeline_id == claimed.pipeline_id, Run.finished_at.is_not(None))
+        .order_by(Run.finished_at.desc())
+        .limit(1)
+    )
+    if last != "succeeded":
+        return None
+    return await scope.session.scalar(
+        select(PipelineState.state).where(PipelineState.pipeline_id == claimed.pipeline_id)
+    )
+
+
+def _lease(claimed: ClaimedRun):
+    return select(Run.id).where(Run.id == claimed.run_id, Run.token == claimed.token)
+
+
+def _limits() -> Limits:
+    return Limits(
+        wall_s=settings.run_timeout_s,
+        memory_mib=settings.sandbox_memory_mib,
+        cpu_s=int(settings.run_timeout_s),
+    )

@@ -1,0 +1,227 @@
+"""Pipelines: a connection's selected streams, how they load, and the dbt models downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from etlfabric_dagster.errors import ConflictError, NotFoundError
+from etlfabric_dagster.models import Connection, Pipeline, Run, Schedule, Stream
+from etlfabric_dagster.schemas.base import Page
+from etlfabric_dagster.schemas.pipelines import PipelineOut, StreamOut
+from etlfabric_dagster.schemas.streams import Discovery, SchemaPolicy
+from etlfabric_dagster.services import connections, dbt_models, stream_settings, tenants
+from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
+
+Streams = Mapping[str, Any] | Literal["all"]
+
+
+async def create(
+    actor: Actor,
+    slug: str,
+    name: str,
+    *,
+    connection: str | None = None,
+    streams: Streams = "all",
+    table_prefix: str | None = None,
+    schema_policy: SchemaPolicy = SchemaPolicy.EVOLVE,
+    models: str | None = None,
+) -> PipelineOut:
+    """Create a pipeline; with a connection its streams are discovered first.
+
+    Args:
+        streams: a streams file's content, or `all`: incremental where key and cursor are known,
+        else full.
+        table_prefix: of the raw tables; `{connection}__` by default, may be empty.
+        models: a dbt selector; None builds what is downstream of the streams.
+
+    Raises:
+        InvalidInputError: unknown stream, mode without its key or cursor, no connection and no
+        selector.
+        ConflictError: name or raw table taken.
+        ConnectorError: the connection cannot be discovered.
+    """
+    connections.check_name(name, "pipeline")
+    stream_settings.check_has_work(connection, models)
+    found = await connections.discover(actor, slug, connection) if connection else None
+    async with org_scope(actor, slug) as scope:
+        scope.require_active()
+        prefix = f"{connection}__" if table_prefix is None and connection else table_prefix or ""
+        row = Pipeline(
+            name=name,
+            connection_id=(await connections.find(scope, connection)).id if connection else None,
+            table_prefix=stream_settings.checked_prefix(prefix),
+            schema_policy=schema_policy,
+            models=models,
+        )
+        scope.session.add(row)
+        await _flush(scope, f"There is already a pipeline '{name}' in '{slug}'.")
+        await tenants.add_pipeline_login(scope.session, scope.org_id, row.id)
+        if found is not None:
+            await _set_streams(scope, row, streams, found)
+        await scope.touch_config()
+    await dbt_models.regenerate(actor, slug)
+    return await get_by_name(actor, slug, name)
+
+
+async def update(
+    actor: Actor,
+    slug: str,
+    name: str,
+    *,
+    streams: Streams | None = None,
+    schema_policy: SchemaPolicy | None = None,
+    models: str | None = None,
+    clear_models: bool = False,
+) -> PipelineOut:
+    """Change what is given. A stream whose mode, key or cursor changed reloads at the next run."""
+    found = await _rediscover(actor, slug, name) if streams is not None else None
+    async with org_scope(actor, slug) as scope:
+        scope.require_active()
+        row = await find(scope, name)
+        if schema_policy is not None:
+            row.schema_policy = schema_policy
+        if models is not None or clear_models:
+            row.models = models
+        if streams is not None and found is not None:
+            await _set_streams(scope, row, streams, found)
+        await scope.session.flush()
+        await scope.touch_config()
+    await dbt_models.regenerate(actor, slug)
+    return await get_by_name(actor, slug, name)
+
+
+async def list_pipelines(scope: OrgScope) -> Page[PipelineOut]:
+    """All pipelines by name, without their streams."""
+    rows = await scope.session.execute(_with_connection().order_by(Pipeline.name))
+    return Page(items=tuple(_out(row, connection, ()) for row, connection in rows))
+
+
+async def get(scope: OrgScope, name: str) -> PipelineOut:
+    """One pipeline with its streams. Raises NotFoundError."""
+    found = (
+        await scope.session.execute(_with_connection().where(Pipeline.name == name))
+    ).one_or_none()
+    if found is None:
+        raise _no_pipeline(scope.slug, name)
+    row, connection = found
+    streams = await scope.session.scalars(
+        select(Stream).where(Stream.pipeline_id == row.id).order_by(Stream.name)
+    )
+    return _out(row, connection, tuple(stream_settings.to_out(stream) for stream in streams))
+
+
+async def get_by_name(actor: Actor, slug: str, name: str) -> PipelineOut:
+    """`get` in a transaction of its own."""
+    async with org_scope(actor, slug) as scope:
+        return await get(scope, name)
+
+
+async def set_paused(scope: OrgScope, name: str, *, paused: bool) -> PipelineOut:
+    """Pause or resume its schedule; runs can still be started by hand. Idempotent."""
+    row = await find(scope, name)
+    row.paused = paused
+    schedule = await scope.session.scalar(select(Schedule).where(Schedule.pipeline_id == row.id))
+    if schedule is not None:
+        schedule.paused, schedule.next_fire_at = paused, None  # no catch-up after a pause
+    await scope.session.flush()
+    await scope.touch_config()
+    return await get(scope, name)
+
+
+async def delete(actor: Actor, slug: str, name: str) -> None:
+    """Delete the pipeline, its login and schedule; loaded tables and its runs' history stay.
+
+    Raises:
+        ConflictError: a run of it is queued or running.
+    """
+    async with org_scope(actor, slug) as scope:
+        row = await find(scope, name)
+        open_run = await scope.session.scalar(
+            select(Run.id).where(Run.pipeline_id == row.id, Run.status.in_(("queued", "running")))
+        )
+        if open_run is not None:
+            raise ConflictError(
+                f"Run {open_run} of '{name}' has not ended.",
+                f"Cancel it first: etlfabric runs cancel {slug} {open_run}",
+                run=str(open_run),
+            )
+        await tenants.drop_pipeline_login(scope.session, scope.org_id, row.id)
+        schedule = await scope.session.scalar(
+            select(Schedule).where(Schedule.pipeline_id == row.id)
+        )
+        if schedule is not None:
+            await scope.session.delete(schedule)
+        await scope.session.delete(row)
+        await scope.session.flush()
+        await scope.touch_config()
+    await dbt_models.regenerate(actor, slug)
+
+
+async def find(scope: OrgScope, name: str) -> Pipeline:
+    """The row. Raises NotFoundError."""
+    row = await scope.session.scalar(select(Pipeline).where(Pipeline.name == name))
+    if row is None:
+        raise _no_pipeline(scope.slug, name)
+    return row
+
+
+async def _rediscover(actor: Actor, slug: str, name: str) -> Discovery | None:
+    connection = (await get_by_name(actor, slug, name)).connection
+    return await connections.discover(actor, slug, connection) if connection else None
+
+
+async def _set_streams(
+    scope: OrgScope, pipeline: Pipeline, streams: Streams, found: Discovery
+) -> None:
+    wanted = stream_settings.resolve(streams, found)
+    known = {
+        row.name: row
+        for row in await scope.session.scalars(
+            select(Stream).where(Stream.pipeline_id == pipeline.id)
+        )
+    }
+    for name, (chosen, discovered) in wanted.items():
+        row = known.pop(name, None)
+        stream_settings.apply(scope.session, pipeline, row, chosen, discovered)
+    for row in known.values():  # no longer named: kept, so that its table is still known
+        row.selected = False
+    await _flush(scope, "A raw table of this pipeline belongs to another pipeline already.")
+
+
+async def _flush(scope: OrgScope, conflict: str) -> None:
+    try:
+        await scope.session.flush()
+    except IntegrityError as exc:
+        raise ConflictError(conflict, "Choose another name or another table prefix.") from exc
+
+
+def _with_connection():
+    return select(Pipeline, Connection.name).outerjoin(
+        Connection, Connection.id == Pipeline.connection_id
+    )
+
+
+def _no_pipeline(slug: str, name: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no pipeline '{name}' in '{slug}'.",
+        f"List them: etlfabric pipelines list {slug}",
+    )
+
+
+def _out(row: Pipeline, connection: str | None, streams: tuple[StreamOut, ...]) -> PipelineOut:
+    return PipelineOut(
+        id=row.id,
+        name=row.name,
+        connection=connection,
+        table_prefix=row.table_prefix,
+        schema_policy=SchemaPolicy(row.schema_policy),
+        models=row.models,
+        paused=row.paused,
+        streams=streams,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
