@@ -1,0 +1,1 @@
+"""The Dagster plugin: the only package that imports dagster. It never reads a tenant's secrets."""
