@@ -39,17 +39,19 @@ class RepositoryCache:
         self._found: OrderedDict[tuple[str, int], RepositoryDefinition] = OrderedDict()
 
     def get(self, slug: str, version: int) -> RepositoryDefinition:
-        """The repository, built on demand. Blocking. Raises NotFoundError."""
+        """The repository, built on demand. Blocking. Raises NotFoundError.
+
+        Only the newest version is kept in the database: a pointer to an older one, of a run that
+        waited, gets the newest.
+        """
         with self._lock:
             if (slug, version) in self._found:
                 self._found.move_to_end((slug, version))
                 return self._found[slug, version]
-        snapshot = aio.run(snapshots.load(slug, version))
+        snapshot = aio.run(snapshots.load(slug))
         return self._keep((slug, version), build_repository(snapshot))
 
-    def _keep(
-        self, key: tuple[str, int], repository: RepositoryDefinition
-    ) -> RepositoryDefinition:
+    def _keep(self, key: tuple[str, int], repository: RepositoryDefinition) -> RepositoryDefinition:
         with self._lock:
             self._found[key] = repository
             while len(self._found) > self._size:
@@ -81,9 +83,7 @@ def reconstructable(slug: str, version: int) -> ReconstructableRepository:
 
 def location_origin(slug: str) -> GrpcServerCodeLocationOrigin:
     """The org's code location. A stock class, so that any Dagster process can read stored runs."""
-    return GrpcServerCodeLocationOrigin(
-        host="localhost", socket=CODE_SOCKET, location_name=slug
-    )
+    return GrpcServerCodeLocationOrigin(host="localhost", socket=CODE_SOCKET, location_name=slug)
 
 
 def job_origin(slug: str, job: str) -> RemoteJobOrigin:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import dagster as dg
 import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 
+from etlfabric_dagster.config import Settings
+from etlfabric_dagster.models import Connection, DbtManifest, Pipeline, Stream
+from etlfabric_dagster.orchestration.instance import open_instance
+from etlfabric_dagster.orchestration.publishing import encode
+from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.snapshot import PipelineSnapshot, StreamSnapshot, TenantSnapshot
 from etlfabric_dagster.schemas.streams import ColumnInfo, LoadMode, TableSchema
+from etlfabric_dagster.services import snapshots
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
 
 ORG_ID = UUID("00000000-0000-0000-0000-0000000000aa")
 PREFIX = f"tenant_{ORG_ID.hex}"
@@ -133,3 +142,46 @@ def snapshot(manifest: dict[str, Any]) -> TenantSnapshot:
         pipelines=(shop, report),
         manifest=manifest,
     )
+
+
+@pytest.fixture(scope="session")
+def instance(migrated: Settings) -> Iterator[dg.DagsterInstance]:
+    """The install's Dagster instance, as every process opens it."""
+    with open_instance(migrated) as opened:
+        yield opened
+
+
+async def add_pipeline(org: OrgOut, name: str, *streams: str) -> None:
+    """Configure a connection and a pipeline of the same name, as the services do."""
+    async with org_scope(OPERATOR, org.slug) as scope:
+        connection = Connection(name=name, connector="sql_database", config={})
+        scope.session.add(connection)
+        await scope.session.flush()
+        pipeline = Pipeline(
+            name=name, connection_id=connection.id, table_prefix=f"{name}__", schema_policy="evolve"
+        )
+        scope.session.add(pipeline)
+        await scope.session.flush()
+        for stream in streams:
+            table = f"{name}__{stream}"
+            row = Stream(pipeline_id=pipeline.id, name=stream, table_name=table, mode="full")
+            scope.session.add(row)
+        await scope.touch_config()
+
+
+async def add_manifest(org: OrgOut, manifest: dict[str, Any], **selections: list[str]) -> None:
+    """Store a parsed dbt project and which nodes each pipeline builds."""
+    async with org_scope(OPERATOR, org.slug) as scope:
+        row = DbtManifest(files_digest="x", manifest=manifest, packed="", selections=selections)
+        scope.session.add(row)
+        await scope.touch_config()
+
+
+@pytest.fixture
+async def published(org: OrgOut, manifest: dict[str, Any]) -> OrgOut:
+    """An org with the pipelines `shop` (with dbt models) and `crm`, published."""
+    await add_pipeline(org, "shop", "orders", "customers")
+    await add_pipeline(org, "crm", "deals")
+    await add_manifest(org, manifest, shop=list(manifest["nodes"]))
+    await snapshots.publish(org.id, encode)
+    return org

@@ -1,0 +1,81 @@
+"""The install's Dagster instance: its dagster.yaml, and how processes open it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import yaml
+from sqlalchemy import URL
+
+from etlfabric_dagster.config import Settings
+
+FOLDER = "dagster"
+STATEMENT_TIMEOUT_MS = 60_000
+POOL_RECYCLE_S = 3600
+POOL_OVERFLOW = 4
+
+_ASYNC_COMMIT = "-c synchronous_commit=off"
+"""Dagster's events are a view of a run; the platform's rows are the truth and commit durably."""
+
+
+def dagster_yaml(settings: Settings) -> str:
+    """The instance's configuration. It holds the database's password: write it with mode 0600."""
+    config = {
+        "storage": {"postgres": {"postgres_url": storage_url(settings.dagster_database)}},
+        "run_launcher": _class("etlfabric_dagster.orchestration.launcher", "FabricRunLauncher"),
+        # the default coordinator queues and needs the daemon: +3.7 s per run
+        "run_coordinator": _class("dagster._core.run_coordinator", "DefaultRunCoordinator"),
+        # the default manager starts a `tail` and a watcher process per stream and step
+        "compute_logs": _class(
+            "dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager"
+        ),
+        "local_artifact_storage": {
+            "module": "dagster._core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(instance_folder(settings))},
+        },
+        "telemetry": {"enabled": False},
+        "run_monitoring": {"enabled": False},
+    }
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def instance_folder(settings: Settings) -> Path:
+    """DAGSTER_HOME of this install."""
+    return settings.home_dir / FOLDER
+
+
+def write_dagster_yaml(settings: Settings) -> Path:
+    """Write `{home}/dagster/dagster.yaml` unless it is there already. Atomic, idempotent."""
+    folder = instance_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    path, content = folder / "dagster.yaml", dagster_yaml(settings)
+    if not path.exists() or path.read_text() != content:
+        fresh = path.with_name(f".dagster.yaml.{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(content)
+        fresh.replace(path)
+    return path
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The instance with pooled connections, which save 250 ms per run. Close it with `dispose`."""
+    write_dagster_yaml(settings)
+    instance = dg.DagsterInstance.from_config(str(instance_folder(settings)))
+    instance.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, POOL_OVERFLOW)
+    return instance
+
+
+def storage_url(database: URL) -> str:
+    """SQLAlchemy URL of Dagster's own database, with asynchronous commit."""
+    url = database.set(drivername="postgresql+psycopg2").update_query_dict(
+        {"options": _ASYNC_COMMIT}
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def _class(module: str, name: str) -> dict[str, str]:
+    return {"module": module, "class": name}
