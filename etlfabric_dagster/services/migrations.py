@@ -20,7 +20,6 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-import etlfabric_dagster
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import tenant_schema
 from etlfabric_dagster.errors import MigrationError
@@ -34,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 def branch_folder(branch: str) -> Path:
     """Where a branch's revisions are."""
-    return Path(etlfabric_dagster.__file__).parent / "migrations" / branch
+    return Path(__file__).parents[1] / "migrations" / branch
 
 
 def head(branch: str) -> str:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import Select, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -127,7 +127,7 @@ async def job_blob(slug: str, job: str) -> bytes:
     return await _blob(query, f"Org '{slug}' has no published job '{job}'.")
 
 
-async def _blob(query, missing: str) -> bytes:
+async def _blob(query: Select[tuple[bytes]], missing: str) -> bytes:
     async with get_session() as session:
         blob = await session.scalar(query)
     if blob is None:
