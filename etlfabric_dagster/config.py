@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     ui_port: int = 3000
     api_port: int = 8000
     dagster_port: int = 3001
+    postgres_port: int | None = None
+    """Port of the embedded PostgreSQL; chosen at the first `up` when unset."""
+    valkey_port: int | None = None
+    """Port of the embedded Valkey, likewise."""
+    source_port: int | None = None
+    """Port of the demo's source database, likewise."""
     bind_host: str = "127.0.0.1"
     workers: int = 2
     """Run slots of one worker process."""

@@ -52,7 +52,8 @@ class ValkeyServer:
 def valkey_server(directory: Path) -> Iterator[ValkeyServer]:
     """A throw-away Valkey."""
     port, password = free_port(), secrets.token_hex(8)
-    process = subprocess.Popen(valkey.command(directory, port, password), stdout=subprocess.DEVNULL)
+    valkey.configure(directory, port, password)
+    process = subprocess.Popen(valkey.command(directory), stdout=subprocess.DEVNULL)
     url = valkey.url(port, password)
     try:
         _wait_for_ping(url)

