@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 
 def bootstrap(superuser_dsn: str, role: str, password: str, database: str) -> None:
@@ -15,7 +16,7 @@ def bootstrap(superuser_dsn: str, role: str, password: str, database: str) -> No
         _ensure_role(conn, role, password)
         for name in (database, f"{database}_dagster"):
             _ensure_database(conn, name, role)
-    with psycopg.connect(psycopg.conninfo.make_conninfo(superuser_dsn, dbname=database)) as conn:
+    with psycopg.connect(make_conninfo(superuser_dsn, dbname=database)) as conn:
         _close_loopholes(conn, role)
 
 

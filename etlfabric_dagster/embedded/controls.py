@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
 from etlfabric_dagster.config import settings
-from etlfabric_dagster.embedded.home import Home, Install
+from etlfabric_dagster.embedded.home import Home
 
 ON = "on"
 
@@ -27,7 +27,7 @@ WHERE pronamespace = 'pg_catalog'::regnamespace
 """
 
 
-def controls(home: Home, install: Install) -> dict[str, str]:
+def controls(home: Home) -> dict[str, str]:
     """Name → `on`, or `off: ` and why. What could not be tried is off."""
     checks: dict[str, Callable[[], str]] = {
         "home_private": lambda: _home_private(home),
@@ -41,7 +41,7 @@ def controls(home: Home, install: Install) -> dict[str, str]:
 def _tried(check: Callable[[], str]) -> str:
     try:
         return check()
-    except Exception as exc:  # noqa: BLE001 - not proven is off, whatever the reason
+    except Exception as exc:
         return f"off: could not be checked ({type(exc).__name__})"
 
 
@@ -50,7 +50,7 @@ def _home_private(home: Home) -> str:
     return ON if mode & 0o077 == 0 else f"off: {home.install_file} has mode {mode:o}"
 
 
-def _none_of(query: str, fault: str) -> str:
+def _none_of(query: LiteralString, fault: str) -> str:
     found = sorted({str(row[0]) for row in _rows(query)})
     return ON if not found else f"off: {', '.join(found[:3])} {fault}"
 
@@ -60,7 +60,7 @@ def _platform_not_superuser() -> str:
     return "off: the platform connects as a superuser" if rows[0][0] else ON
 
 
-def _rows(query: str) -> Sequence[tuple[Any, ...]]:
+def _rows(query: LiteralString) -> Sequence[tuple[Any, ...]]:
     url = settings.database.render_as_string(hide_password=False)
     with psycopg.connect(url, connect_timeout=2) as conn:
         return conn.execute(query).fetchall()

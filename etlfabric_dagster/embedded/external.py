@@ -49,8 +49,7 @@ def require_database(url: URL) -> None:
             _ensure_dagster_database(conn, url, may_create_databases)
     except psycopg.OperationalError as exc:
         raise StackError(
-            f"PostgreSQL at {url.host}:{url.port or 5432} refused the platform: "
-            f"{str(exc).strip()}",
+            f"PostgreSQL at {url.host}:{url.port or 5432} refused the platform: {str(exc).strip()}",
             "Correct ETLFABRIC_DATABASE_URL, or unset it to use the embedded PostgreSQL.",
             code="database_unreachable",
         ) from exc

@@ -9,6 +9,7 @@ import http.client
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import psycopg
 import redis
@@ -32,8 +33,9 @@ def valkey(url: str) -> str:
         url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
     ) as client:
         client.ping()
-        info = client.info("server")
-    return f"{info.get('server_name', 'redis')} {info.get('valkey_version', info['redis_version'])}"
+        info = cast("dict[str, str]", client.info("server"))
+    version = info.get("valkey_version", info["redis_version"])
+    return f"{info.get('server_name', 'redis')} {version}"
 
 
 def unix_socket(path: Path) -> str:

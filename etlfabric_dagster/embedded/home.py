@@ -44,7 +44,7 @@ class Install(Value):
     redis_url: str = Field(repr=False)
     fernet_keys: str = Field(repr=False)
     jwt_keys: str = Field(repr=False)
-    egress_allow: str
+    egress_allow: str = ""
     sandbox_socket: str
     postgres_port: int
     valkey_port: int
@@ -71,8 +71,11 @@ class Home:
     def __repr__(self) -> str:
         return f"Home({str(self.path)!r})"
 
-    def prepare(self) -> Install:
+    def prepare(self, demo: bool = True) -> Install:
         """Make the folders and, once, the secrets. Idempotent.
+
+        Args:
+            demo: open the demo's source to connections.
 
         Raises: StackError when the home cannot be written.
         """
@@ -84,6 +87,9 @@ class Home:
             for folder in FOLDERS:
                 (self.path / folder).mkdir(mode=0o700, exist_ok=True)
             install = self._current() if self.install_file.exists() else self._first()
+            # The only private address that is open from the start.
+            source = f"127.0.0.1:{install.source_port}" if demo else ""
+            install = install.model_copy(update={"egress_allow": source})
             _write_private(self.install_file, install.model_dump_json(indent=2))
             valkey.configure(self.path / "valkey", install.valkey_port, install.valkey_password)
         except OSError as exc:
@@ -160,8 +166,6 @@ def _with_urls(facts: dict[str, Any]) -> Install:
     follows = {
         "database_url": f"postgresql://{login}@127.0.0.1:{facts['postgres_port']}/{DATABASE}",
         "redis_url": valkey.url(facts["valkey_port"], facts["valkey_password"]),
-        # The only private address that is open from the start: the demo's source.
-        "egress_allow": f"127.0.0.1:{facts['source_port']}",
     }
     return Install.model_validate(facts | follows)
 

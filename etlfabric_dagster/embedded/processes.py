@@ -19,6 +19,7 @@ from etlfabric_dagster.embedded import health, valkey
 from etlfabric_dagster.embedded.home import Home, Install, given
 from etlfabric_dagster.embedded.leftovers import MARK
 from etlfabric_dagster.embedded.postgres import os_user
+from etlfabric_dagster.sandbox import server
 
 POSTGRES, VALKEY, SOURCE = "postgres", "valkey", "source-postgres"
 MIGRATE = "migrate"
@@ -51,10 +52,17 @@ class Process:
         """Whether it is a step, not a server."""
         return self.check is None
 
-    def full_environment(self, home: Home) -> dict[str, str]:
-        """What the process sees: marked, so that a later `up` or `down` can find it."""
-        inherited = {} if self.clean else dict(os.environ) | {"ETLFABRIC_HOME": str(home.path)}
-        return {**inherited, **self.environment, MARK: str(home.path)}
+    def full_environment(self, home: Home, install: Install) -> dict[str, str]:
+        """What the process sees. Marked, so that a later `up` or `down` finds what it starts."""
+        if self.clean:
+            return dict(self.environment)
+        opened = ",".join(filter(None, [*given().egress_allow, install.egress_allow]))
+        facts = {
+            "ETLFABRIC_HOME": str(home.path),
+            "ETLFABRIC_EGRESS_ALLOW": opened,
+            MARK: str(home.path),
+        }
+        return {**os.environ, **facts, **self.environment}
 
 
 def python(module: str, *args: str) -> tuple[str, ...]:
@@ -115,13 +123,12 @@ def _valkey(home: Home, install: Install) -> Process:
 
 
 def _sandbox() -> Process:
-    """Runs tenants' code: its environment holds nothing, and it starts without the settings."""
+    """Runs tenants' code: its environment holds nothing that is not on a short list."""
     path = settings.sandbox_path
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
     return Process(
         SANDBOX,
-        python("etlfabric_dagster.sandbox.server", str(path)),
+        tuple(server.command(path)),
         partial(health.unix_socket, path),
-        environment=kept,
+        environment=server.clean_environment(),
         clean=True,
     )

@@ -56,7 +56,7 @@ def up(show: Show, *, demo: bool = True, leashed: bool = False) -> IO[bytes] | N
     Raises: StackError, MigrationError or CryptoError with what to do; nothing is left running.
     """
     home = Home(settings.home_dir)
-    install = home.prepare()
+    install = home.prepare(demo)
     reload_settings()
     _end_leftovers(home)
     listed = processes(home, install, demo)
@@ -103,7 +103,7 @@ def status() -> StackStatus:
     with ThreadPoolExecutor(len(listed)) as pool:
         found = tuple(pool.map(lambda one: _ask(one, state), listed))
     urls = {one.name: one.url for one in listed if one.url}
-    return StackStatus(processes=found, controls=controls(home, install), urls=urls)
+    return StackStatus(processes=found, controls=controls(home), urls=urls)
 
 
 def _ask(process: Process, state: StackState | None) -> ProcessStatus:
@@ -114,7 +114,7 @@ def _ask(process: Process, state: StackState | None) -> ProcessStatus:
         return ProcessStatus(name=process.name, pid=None, healthy=False, detail=why)
     try:
         detail, healthy = process.check() if process.check else "", True
-    except Exception as exc:  # noqa: BLE001 - whatever it is, it is why the process is not healthy
+    except Exception as exc:
         detail, healthy = f"{type(exc).__name__}: {exc}", False
     again = f", restarted {known.restarts} times" if known.restarts else ""
     return ProcessStatus(name=process.name, pid=known.pid, healthy=healthy, detail=detail + again)

@@ -25,12 +25,12 @@ import psutil
 
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import kernel, leftovers
-from etlfabric_dagster.embedded.home import Home
+from etlfabric_dagster.embedded.home import Home, Install
 from etlfabric_dagster.embedded.logfiles import rotate
 from etlfabric_dagster.embedded.processes import Process, processes
 from etlfabric_dagster.embedded.state import Phase, ProcessState, StackState, State
 
-TICK_S = 0.1
+TICK_S, CALM_TICK_S = 0.1, 1.0
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.5, 30.0
 STEADY_S = 20  # a process that lived this long starts over with the first backoff
 START_TIMEOUT_S = 120
@@ -72,6 +72,7 @@ class Supervisor:
     """
 
     home: Home
+    install: Install
     listed: Sequence[Process]
     leash: int | None = None
     phase: Phase = Phase.STARTING
@@ -111,10 +112,9 @@ class Supervisor:
 
     def _wait(self, woken: socket.socket) -> None:
         watched = [woken] if self.leash is None else [woken, self.leash]
-        for one in select.select(watched, [], [], TICK_S)[0]:
-            if one is self.leash:
-                self._begin_stop()
-            elif set(woken.recv(64)) - {signal.SIGCHLD}:
+        calm = self.phase is Phase.READY and all(child.works for child in self.children.values())
+        for one in select.select(watched, [], [], CALM_TICK_S if calm else TICK_S)[0]:
+            if one is self.leash or set(woken.recv(64)) - {signal.SIGCHLD}:
                 self._begin_stop()
 
     def _begin_stop(self) -> None:
@@ -136,7 +136,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=process.full_environment(self.home),
+                env=process.full_environment(self.home, self.install),
                 cwd=process.directory,
                 user=process.user,
                 group=process.user,
@@ -145,7 +145,8 @@ class Supervisor:
             )
         started.returncode = 0  # reaped here, with what its descendants left, not by Popen
         child.pid, child.state, child.started = started.pid, State.STARTING, time.monotonic()
-        child.identity, child.detail, child.next_check = leftovers.identity(started.pid) or "", "", 0
+        child.identity = leftovers.identity(started.pid) or ""
+        child.detail, child.next_check = "", 0
 
     def _look_at(self, child: Child) -> None:
         """Ask a starting process whether it works by now."""
@@ -155,7 +156,7 @@ class Supervisor:
         if now >= child.next_check:
             try:
                 child.detail, child.state = child.process.check(), State.HEALTHY
-            except Exception as exc:  # noqa: BLE001 - any failure means: not yet
+            except Exception as exc:
                 child.detail = f"{type(exc).__name__}: {exc}"
                 child.next_check = time.monotonic() + TICK_S
         if child.state is State.STARTING and now - child.started > START_TIMEOUT_S:
@@ -247,7 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--leash", type=int)
     given = parser.parse_args(arguments)
     home = Home(settings.home_dir)
-    return Supervisor(home, processes(home, home.install(), given.demo), given.leash).run()
+    install = home.install()
+    listed = processes(home, install, given.demo)
+    return Supervisor(home, install, listed, given.leash).run()
 
 
 if __name__ == "__main__":

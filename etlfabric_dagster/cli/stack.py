@@ -1,0 +1,140 @@
+"""`etlfabric up | down | status | logs`: the stack on this machine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.embedded import logfiles, stack
+from etlfabric_dagster.embedded.home import Home
+from etlfabric_dagster.embedded.state import StackState, State
+from etlfabric_dagster.errors import NotFoundError
+
+SYMBOLS = {
+    State.HEALTHY: "[green]●[/]",
+    State.DONE: "[green]✓[/]",
+    State.STARTING: "[yellow]◐[/]",
+    State.RESTARTING: "[yellow]↻[/]",
+    State.FAILED: "[red]✗[/]",
+}
+WATCH_S = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the main app."""
+    for command in (up, down, status, logs):
+        app.command()(command)
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return once all of it works.")] = False,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load the demo org.")] = True,
+) -> None:
+    """Start the whole stack; Ctrl-C stops it, unless it was started with --detach."""
+    console = Console(stderr=True)
+    if stack.is_up():
+        console.print(f"The stack in {settings.home_dir} is up already.")
+        _print_urls(console, stack.status().urls)
+        return
+    started = time.monotonic()
+    try:
+        with _Progress(console) as progress:
+            leash = stack.up(progress.show, demo=demo, leashed=not detach)
+        console.print(f"Up in {time.monotonic() - started:.1f} s. Home: {settings.home_dir}")
+        _print_urls(console, stack.status().urls)
+        if detach:
+            return
+        console.print("Ctrl-C stops it.")
+        while leash is not None and stack.is_up():
+            time.sleep(WATCH_S)
+    except KeyboardInterrupt:
+        with _Progress(console) as progress:
+            stack.down(progress.show)
+        console.print("Stopped.")
+
+
+def down() -> None:
+    """Stop the stack, and whatever a killed one left behind."""
+    console = Console(stderr=True)
+    with _Progress(console) as progress:
+        left = stack.down(progress.show)
+    console.print("Stopped." if not left else f"Stopped; ended {left} processes left behind.")
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask every process and every protection whether it works, now."""
+    found = stack.status()
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        return
+    console = Console()
+    table = Table("process", "pid", "", "detail", box=None, pad_edge=False)
+    for one in found.processes:
+        mark = "[green]healthy[/]" if one.healthy else "[red]not healthy[/]"
+        table.add_row(one.name, str(one.pid or "–"), mark, one.detail)
+    console.print(table)
+    for name, value in found.controls.items():
+        console.print(f"{name}: {value}")
+    _print_urls(console, found.urls)
+
+
+def logs(
+    process: str,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on as lines are written.")] = False,
+    lines: Annotated[int, typer.Option(help="How many of the last lines.")] = 100,
+) -> None:
+    """Print what a process wrote."""
+    folder = Home(settings.home_dir).logs
+    path = folder / f"{process}.log"
+    known = sorted(found.stem for found in folder.glob("*.log"))
+    if process not in known:
+        raise NotFoundError(
+            f"No process {process!r} has a log in {folder}.",
+            f"Name one of: {', '.join(known) or 'none yet; run `etlfabric up`'}.",
+        )
+    for line in logfiles.tail(path, lines):
+        sys.stdout.write(line + "\n")
+    if follow:
+        for line in logfiles.follow(path):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+
+class _Progress:
+    """One calm line per process on a terminal; nothing elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
+        self._quiet = not console.is_terminal
+
+    def __enter__(self) -> _Progress:
+        if not self._quiet:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if not self._quiet:
+            self._live.stop()
+
+    def show(self, state: StackState) -> None:
+        """Draw the state."""
+        if self._quiet:
+            return
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for name, one in state.processes.items():
+            table.add_row(SYMBOLS.get(one.state, "[dim]·[/]"), name, f"[dim]{one.state}[/]")
+        self._live.update(table)
+
+
+def _print_urls(console: Console, urls: dict[str, str]) -> None:
+    for name, url in urls.items():
+        console.print(f"  {name}: {url}")

@@ -1,0 +1,107 @@
+"""One real stack on free ports for the whole folder, driven by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from etlfabric_dagster.embedded import ports
+from etlfabric_dagster.embedded.home import Home
+from etlfabric_dagster.embedded.leftovers import identity, marked
+from etlfabric_dagster.embedded.state import StackState
+
+PORTS = (*ports.EMBEDDED, "dagster_port", "ui_port", "api_port")
+
+
+@dataclass
+class Stack:
+    """A home and its environment."""
+
+    home: Home
+    environment: dict[str, str]
+
+    def command(self, *args: str) -> list[str]:
+        """The command line of `etlfabric ARGS`."""
+        return [sys.executable, "-m", "tests.test_embedded.program", *args]
+
+    def run(self, *args: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """`etlfabric ARGS` in an environment of its own."""
+        return subprocess.run(
+            self.command(*args),
+            env=self.environment | extra,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def up(self) -> None:
+        """Bring it up, if it is not."""
+        done = self.run("up", "--detach")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def status(self) -> dict[str, Any]:
+        """What `status --json` says."""
+        return json.loads(self.run("status", "--json").stdout)
+
+    def error(self, *args: str, **extra: str) -> dict[str, Any]:
+        """What a command that must fail says."""
+        done = self.run(*args, **extra)
+        assert done.returncode == 1, done.stdout + done.stderr
+        return json.loads(done.stdout)["error"]
+
+    def state(self) -> StackState:
+        """What the supervisor wrote down."""
+        found = StackState.read(self.home.state)
+        assert found is not None
+        return found
+
+    def alive(self) -> list[psutil.Process]:
+        """Every process that belongs to this stack."""
+        found = {p.pid: p for p in marked(self.home.path)}
+        for one in self.state().recorded():
+            if one.is_alive():
+                found[one.pid] = psutil.Process(one.pid)
+        supervisor = self.state()
+        if identity(supervisor.supervisor) == supervisor.identity:
+            found[supervisor.supervisor] = psutil.Process(supervisor.supervisor)
+        family = [child for p in found.values() for child in p.children(recursive=True)]
+        return list({*found.values(), *family})
+
+    @contextmanager
+    def servers(self) -> Iterator[None]:
+        """The platform's PostgreSQL alone, without a stack."""
+        cluster = self.home.platform(self.home.install())
+        cluster.start()
+        try:
+            yield
+        finally:
+            cluster.stop()
+
+
+def new_stack(path: Path) -> Stack:
+    """A home that was never started, with ports of its own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("ETLFABRIC_")}
+    first = random.randrange(20_000, 30_000)  # below those that outgoing connections take
+    chosen = ports.choose(first, dict.fromkeys(PORTS))
+    given = {f"ETLFABRIC_{name.upper()}": str(port) for name, port in chosen.items()}
+    return Stack(Home(path), kept | given | {"ETLFABRIC_HOME": str(path)})
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack; each test leaves it in any state and brings it up itself."""
+    made = new_stack(tmp_path_factory.mktemp("stack").resolve() / "home")
+    yield made
+    made.run("down")
