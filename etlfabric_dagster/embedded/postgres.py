@@ -45,11 +45,11 @@ class PostgresCluster:
         )
 
     def ensure_initialized(self) -> None:
-        """Run initdb when the directory is empty. Idempotent."""
-        if (self.data_dir / "PG_VERSION").exists():
-            return
+        """Run initdb when the directory is empty; see that its OS user can reach it. Idempotent."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         _hand_to_os_user(self.data_dir)
+        if (self.data_dir / "PG_VERSION").exists():
+            return
         with tempfile.NamedTemporaryFile("w", suffix=".pw") as password_file:
             password_file.write(self.superuser_password)
             password_file.flush()

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,8 +101,10 @@ def new_stack(path: Path) -> Stack:
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """A stack; each test leaves it in any state and brings it up itself."""
-    made = new_stack(tmp_path_factory.mktemp("stack").resolve() / "home")
-    yield made
-    made.run("down")
+    # not pytest's folder: every pytest that starts closes it to PostgreSQL's OS user
+    with tempfile.TemporaryDirectory(prefix="etlfabric_stack_") as folder:
+        made = new_stack(Path(folder).resolve() / "home")
+        yield made
+        made.run("down")
