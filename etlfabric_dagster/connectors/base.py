@@ -8,9 +8,11 @@ only COPY keeps every value. The agreement about such a file, kept by `connector
   `context.workdir`, and carries its columns in the hints. A stream yields all its files after
   it was read completely, in one snapshot, or raises `ConnectorError` (`where["stream"]`) before
   it yielded any. An empty stream yields one file with a header only, so that its table exists.
+  dlt counts imported rows in its extract metrics only (normalize says 0).
 - UTF-8, `FORMAT csv, HEADER, NULL '\\N'`: an unquoted `\\N` is NULL, a quoted one is text, `''` is
   the empty string. Load it with exactly these options and the column list of the header.
-- The header holds column names as dlt normalises them (snake_case, 63 characters), and
+- The header holds column names as dlt normalises them (snake_case, 63 characters; letters beyond
+  ASCII are spelled first, see `rawfile.raw_name`), and
   `_dlt_load_id` (`LOAD_ID`), the id of the load package it was extracted into. With
   `LoadMode.SCD2` also `ROW_HASH`: use it as `row_version_column_name`.
 - Every column's hints carry `PG_TYPE_HINT`, the destination type in the words of `format_type`

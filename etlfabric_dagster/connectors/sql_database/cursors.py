@@ -1,0 +1,43 @@
+"""Which columns may serve as a cursor, the likeliest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from etlfabric_dagster.connectors.sql_database.types import SourceColumn
+
+_UPDATED = re.compile(r"updat|modif|chang|last|_ts$|sync", re.I)
+_INTEGERS = ("smallint", "integer", "bigint")
+
+
+def rank_cursors(
+    columns: Sequence[SourceColumn],
+    indexed: Collection[str],
+    primary_key: Sequence[str],
+    never_null: Collection[str],
+) -> tuple[str, ...]:
+    """Times and dates, and a table's only integer key; those that see updates first, then indexed.
+
+    A column that holds NULLs is no candidate: Incremental would miss such rows.
+    """
+    fit = [c for c in columns if may_be_cursor(c, primary_key) and c.name in never_null]
+    order = {c.name: at for at, c in enumerate(columns)}
+    ranked = sorted(
+        fit,
+        key=lambda c: (
+            c.kind == "number",
+            not _UPDATED.search(c.name),
+            c.name not in indexed,
+            c.kind == "date",
+            order[c.name],
+        ),
+    )
+    return tuple(c.name for c in ranked)
+
+
+def may_be_cursor(column: SourceColumn, primary_key: Sequence[str]) -> bool:
+    """By type alone: times and dates, or the integer that is the primary key."""
+    if column.kind in ("time", "date"):
+        return True
+    return column.pg_type in _INTEGERS and list(primary_key) == [column.name]

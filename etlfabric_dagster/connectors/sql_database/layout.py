@@ -1,0 +1,118 @@
+"""Which columns of a stream are read, under which names, and what is done to their values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etlfabric_dagster.connectors.base import LOAD_ID, ROW_HASH, ExtractContext
+from etlfabric_dagster.connectors.policies import apply_policy
+from etlfabric_dagster.connectors.rawfile import column_hints, raw_name
+from etlfabric_dagster.connectors.sql_database import problems
+from etlfabric_dagster.connectors.sql_database.types import SourceColumn
+from etlfabric_dagster.errors import ConnectorError
+from etlfabric_dagster.schemas.streams import ColumnPolicy, LoadMode, StreamPlan
+
+_REWRITTEN = (ColumnPolicy.HASH, ColumnPolicy.MASK)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column on its way."""
+
+    column: SourceColumn
+    raw: str
+    policy: ColumnPolicy
+    hints: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of one raw file."""
+
+    stream: str
+    fields: tuple[Field, ...]
+    load_id: str
+    row_hash: bool
+    hash_key: str
+
+    @property
+    def names(self) -> list[str]:
+        """The header."""
+        own = [ROW_HASH] if self.row_hash else []
+        return [field.raw for field in self.fields] + own + [LOAD_ID]
+
+    @property
+    def hints(self) -> dict[str, dict[str, Any]]:
+        """dlt hints of every column of the header."""
+        own = {name: {**column_hints("text"), "nullable": False} for name in (ROW_HASH, LOAD_ID)}
+        found = {field.raw: field.hints for field in self.fields}
+        return {name: {"name": name, **(found | own)[name]} for name in self.names}
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether values must pass through Python."""
+        return any(field.policy in _REWRITTEN for field in self.fields)
+
+    def rewrite(self, values: Sequence[bytes | None]) -> list[bytes | None]:
+        """The values with their policies applied."""
+        return [
+            value if field.policy is ColumnPolicy.KEEP else self._apply(field.policy, value)
+            for field, value in zip(self.fields, values, strict=True)
+        ]
+
+    def _apply(self, policy: ColumnPolicy, value: bytes | None) -> bytes | None:
+        text = None if value is None else value.decode()
+        done = apply_policy(policy, text, self.hash_key)
+        return None if done is None else done.encode()
+
+
+def lay_out(
+    plan: StreamPlan, columns: Sequence[SourceColumn], context: ExtractContext, load_id: str
+) -> Layout:
+    """Resolve a plan against the columns the table has now.
+
+    Raises:
+        ConnectorError: two columns become one (`duplicate_column`), a key is not read, or
+            whatever `context.accept` raises.
+    """
+    fields = [field for column in columns if (field := _field(plan, column, context))]
+    _refuse_collisions(plan, fields)
+    accepted = set(context.accept(plan.name, {field.raw: field.hints for field in fields}))
+    kept = tuple(field for field in fields if field.raw in accepted)
+    for key in plan.primary_key:
+        if raw_name(key) not in {field.raw for field in kept}:
+            raise problems.no_column(plan.name, key, "primary key")
+    for field in kept:
+        if field.column.note and field.policy is ColumnPolicy.KEEP:
+            context.warn(plan.name, f"{field.column.name}: {field.column.note}")
+    return Layout(plan.name, kept, load_id, plan.mode is LoadMode.SCD2, context.hash_key)
+
+
+def _field(plan: StreamPlan, column: SourceColumn, context: ExtractContext) -> Field | None:
+    raw = raw_name(column.name)
+    policy = plan.columns.get(column.name, plan.columns.get(raw, ColumnPolicy.KEEP))
+    if policy is ColumnPolicy.DROP:
+        return None
+    if raw.startswith("_dlt_") or raw == ROW_HASH:
+        context.warn(plan.name, f"{column.name} was left out: the loader keeps its own there.")
+        return None
+    pg_type = "text" if policy in _REWRITTEN else column.pg_type
+    return Field(column, raw, policy, column_hints(pg_type))
+
+
+def _refuse_collisions(plan: StreamPlan, fields: Sequence[Field]) -> None:
+    taken: dict[str, str] = {}
+    for field in fields:
+        name = field.column.name
+        if field.raw in taken:
+            raise ConnectorError(
+                f"{plan.name} has {taken[field.raw]} and {name}; both become {field.raw}. "
+                "The stream was not loaded.",
+                "Drop or rename one.",
+                code="duplicate_column",
+                stream=plan.name,
+                column=field.raw,
+            )
+        taken[field.raw] = name

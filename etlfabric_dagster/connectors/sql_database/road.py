@@ -1,0 +1,78 @@
+"""The way to a database: the vetted address, the SSH forward, the CA file."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import certifi
+
+from etlfabric_dagster.connectors.sql_database import problems
+from etlfabric_dagster.connectors.sql_database.ssh import Forward, ssh_forward
+from etlfabric_dagster.connectors.sql_database.target import Target
+from etlfabric_dagster.security.egress import resolve_pinned
+
+
+@dataclass(frozen=True)
+class Road:
+    """Dial `address:port`; the server's name for TLS stays `target.host`."""
+
+    target: Target
+    address: str
+    port: int
+    ca_file: str | None
+    forward: Forward | None
+
+    def tls_context(self) -> ssl.SSLContext:
+        """For drivers that use Python's ssl."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.check_hostname = self.target.tls == "verify-full"
+        if self.ca_file is None:
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def dial(self) -> socket.socket:
+        """A connected socket. Raises ConnectorError when nothing answers."""
+        try:
+            return socket.create_connection((self.address, self.port), problems.DIAL_TIMEOUT_S)
+        except TimeoutError as exc:
+            raise problems.unreachable(self.target, answered=False) from exc
+        except OSError as exc:
+            raise problems.unreachable(self.target, answered=True) from exc
+
+
+@contextmanager
+def open_road(target: Target) -> Iterator[Road]:
+    """Resolve, vet, and tunnel when asked to; all of it ends with the block.
+
+    Raises:
+        ConnectorError: no address, a closed one, or an SSH server that does not let us through.
+    """
+    with ExitStack() as stack:
+        ca_file = stack.enter_context(_ca_file(target))
+        if target.ssh:
+            forward = stack.enter_context(ssh_forward(target, target.ssh))
+            yield Road(target, "127.0.0.1", forward.port, ca_file, forward)
+        else:
+            address = resolve_pinned(target.host, target.port, target.egress)
+            yield Road(target, address, target.port, ca_file, None)
+
+
+@contextmanager
+def _ca_file(target: Target) -> Iterator[str | None]:
+    """The file of trusted CAs, where certificates are verified: the given one, or the public."""
+    if target.ca is None:
+        yield certifi.where() if target.tls == "verify-full" else None
+        return
+    try:
+        ssl.create_default_context(cadata=target.ca)
+    except (ssl.SSLError, ValueError) as exc:
+        raise problems.bad_ca(target) from exc
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # created 0600
+        file.write(target.ca)
+        file.flush()
+        yield file.name
