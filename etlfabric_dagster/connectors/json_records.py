@@ -1,0 +1,298 @@
+"""JSON from strangers: read strictly, mended only by stated rules, each with a warning.
+
+Errors: bytes that are not UTF-8, JSON that breaks off, a name twice in one object, whole numbers
+beyond 64 bits, more than 200 levels, two names that become one column.
+Rules: NaN and ±Infinity become NULL; NUL characters are removed; half a surrogate pair becomes
+U+FFFD.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import autodetect_sc_type
+
+from etlfabric_dagster.errors import ConnectorError
+from etlfabric_dagster.schemas.streams import ColumnInfo
+
+MAX_DEPTH = 200  # orjson, which dlt writes with, gives up at 254
+MAX_NESTING = 5  # levels that become columns and child tables; deeper ones stay JSON
+INT64 = range(-(2**63), 2**63)
+NAME_LENGTH = 63  # PostgreSQL's identifiers
+NOT_A_NUMBER = "not_a_number"
+
+_naming = NamingConvention(max_length=NAME_LENGTH)
+
+RULES = {
+    "nan": "{n} values of {column} are NaN or Infinity, which JSON does not have: loaded as NULL.",
+    "nul": "{n} values of {column} had NUL characters, which text cannot hold: removed.",
+    "surrogate": "{n} values of {column} had half a surrogate pair: loaded as U+FFFD.",
+}
+
+
+class DataError(ConnectorError):
+    """A stream's data cannot be loaded as it is; nothing of the stream is."""
+
+    code = "bad_data"
+
+
+@lru_cache(maxsize=4096)
+def column_name(name: str) -> str:
+    """The column a field becomes, as dlt names it."""
+    return _naming.normalize_identifier(name) if name.strip() else "_empty"
+
+
+def parse(body: bytes, place: str) -> Any:
+    """The document in `body`; `place` opens the message of an error ("Page 3 of orders").
+
+    Raises:
+        DataError: it is not JSON in UTF-8.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise DataError(
+            f"{place} is not UTF-8 text: byte {exc.start + 1:,} is {body[exc.start]:#04x}.",
+            "Have the source send UTF-8.",
+            code="bad_encoding",
+        ) from exc
+    try:
+        return json.loads(text, parse_constant=_not_a_number, object_pairs_hook=_no_name_twice)
+    except _NameTwiceError as exc:
+        raise DataError(
+            f"{place} has “{exc}” twice in one object, and only one of them could be loaded.",
+            "Have the source name each field once.",
+            code="duplicate_column",
+        ) from None
+    except json.JSONDecodeError as exc:
+        raise _broken(text, exc, place) from None
+    except RecursionError:
+        raise _too_deep(place) from None
+
+
+class Records:
+    """Checks the records of one stream, page after page, and remembers its column names."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._mended: Counter[tuple[str, str]] = Counter()
+        self._shapes: set[tuple[str, ...]] = set()
+
+    def clean(self, records: Iterable[Any], place: str) -> list[dict[str, Any]]:
+        """The records, mended by the rules; `place` is their page or file.
+
+        Raises:
+            DataError: one of them cannot be loaded; names stream, place, record and column.
+        """
+        return [
+            self._record(record, f"{place}, record {number:,} of {self._stream}")
+            for number, record in enumerate(records, 1)
+        ]
+
+    def warnings(self) -> list[str]:
+        """What was mended so far, one sentence per rule and column."""
+        return [
+            RULES[rule].format(n=n, column=column) for (rule, column), n in self._mended.items()
+        ]
+
+    def _record(self, record: Any, place: str) -> dict[str, Any]:
+        if record is None:
+            raise DataError(f"{place} is null instead of an object.", "Correct the data selector.")
+        if not isinstance(record, dict):
+            record = {"value": record}
+        return self._object(record, (), (), place)
+
+    def _object(
+        self, record: dict[str, Any], path: tuple[str, ...], raw: tuple[str, ...], place: str
+    ) -> dict[str, Any]:
+        shape = (*path, "", *record)
+        if shape not in self._shapes:
+            self._learn(record, path, raw)
+            if len(self._shapes) < 10_000:  # records whose keys are data would fill memory
+                self._shapes.add(shape)
+        return {
+            self._text(key, key): self._value(value, (*path, column_name(key)), (*raw, key), place)
+            for key, value in record.items()
+        }
+
+    def _value(self, value: Any, path: tuple[str, ...], raw: tuple[str, ...], place: str) -> Any:
+        kind = type(value)
+        if kind is str:
+            return value if value.isascii() and "\0" not in value else self._text(value, raw[-1])
+        if kind is int and value not in INT64:
+            raise DataError(
+                f"{place}: {'.'.join(raw)} is {_short(value)}, a whole number beyond 64 bits.",
+                f"Have the source send {raw[-1]} as text.",
+                code="number_too_large",
+            )
+        if value is NAN:
+            self._mended["nan", ".".join(raw)] += 1
+            return None
+        if kind is dict or kind is list:
+            if len(path) > MAX_DEPTH:
+                raise _too_deep(place)
+            if kind is dict:
+                return self._object(value, path, raw, place)
+            return [self._value(item, (*path, "[]"), raw, place) for item in value]
+        return value
+
+    def _text(self, text: str, column: str) -> str:
+        if "\0" in text:
+            self._mended["nul", _printable(column)] += 1
+            text = text.replace("\0", "")
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                self._mended["surrogate", _printable(column)] += 1
+                text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text
+
+    def _learn(self, record: dict[str, Any], path: tuple[str, ...], raw: tuple[str, ...]) -> None:
+        for key in record:
+            column, name = (*path, column_name(key)), (*raw, key)
+            if self._names.setdefault(column, name) != name:
+                refuse_duplicate(self._stream, self._names[column][-1], key, column[-1])
+
+
+def refuse_duplicate(stream: str, first: str, second: str, column: str) -> None:
+    """Raises DataError: two fields of a stream become one column (UI.md, error 19)."""
+    raise DataError(
+        f"{stream} has {_printable(first)} and {_printable(second)}; both become {column}."
+        " The stream was not loaded.",
+        "Drop or rename one.",
+        code="duplicate_column",
+        stream=stream,
+        columns=[_printable(first), _printable(second)],
+    )
+
+
+def field_getter(column: str) -> Callable[[dict[str, Any]], Any]:
+    """A function that takes the value of `column` (as the raw table names it, or as the source
+    does) out of a record; None where the record has no such field.
+    """
+    path: list[str] = []
+
+    def get(record: dict[str, Any]) -> Any:
+        nonlocal path
+        value = _at(record, path) if path else None
+        if value is None:
+            path = _find(record, column) or path
+            value = _at(record, path) if path else None
+        return value
+
+    return get
+
+
+def _find(record: dict[str, Any], column: str) -> list[str] | None:
+    if column in record:
+        return [column]
+    for key, value in record.items():
+        name = column_name(key)
+        if name == column:
+            return [key]
+        if isinstance(value, dict) and column.startswith(f"{name}__"):
+            below = _find(value, column.removeprefix(f"{name}__"))
+            if below:
+                return [key, *below]
+    return None
+
+
+def _at(record: Any, path: list[str]) -> Any:
+    for key in path:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
+def infer_columns(records: Iterable[dict[str, Any]]) -> tuple[ColumnInfo, ...]:
+    """The columns that records become in their raw table, with dlt's types; child tables apart.
+
+    Columns that are NULL in all of them are left out: dlt does not create them either.
+    """
+    schema = Schema("inferred")
+    schema.data_item_normalizer.max_nesting = MAX_NESTING
+    kinds: dict[str, set[str]] = {}
+    filled: Counter[str] = Counter()
+    total = 0
+    for record in records:
+        total += 1
+        _, row = next(iter(schema.normalize_data_item(record, "0", "root")))
+        for name, value in row.items():
+            if value is not None and not name.startswith("_dlt_"):
+                kinds.setdefault(name, set()).add(_kind(schema, value))
+                filled[name] += 1
+    return tuple(
+        ColumnInfo(name=name, type=_widest(kinds[name]), nullable=filled[name] < total)
+        for name in kinds
+    )
+
+
+def _kind(schema: Schema, value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "json"
+    detected = autodetect_sc_type(schema._type_detections, type(value), value)
+    return detected or schema.data_item_normalizer.py_type_to_sc_type(type(value))
+
+
+def _widest(kinds: set[str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return "double" if kinds == {"bigint", "double"} else "text"
+
+
+class _NotANumber:
+    """Stands for NaN and ±Infinity between parsing and cleaning."""
+
+
+NAN = _NotANumber()
+
+
+def _not_a_number(_token: str) -> _NotANumber:
+    return NAN
+
+
+class _NameTwiceError(ValueError):
+    """A field stands twice in one object."""
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise _NameTwiceError(next(k for k, n in Counter(k for k, _ in pairs).items() if n > 1))
+    return record
+
+
+def _broken(text: str, exc: json.JSONDecodeError, place: str) -> DataError:
+    if not text.strip():
+        return DataError(f"{place} is empty instead of JSON.", "Check the source, then run again.")
+    if exc.pos >= len(text.rstrip()) or exc.msg.startswith("Unterminated string"):
+        what = f"breaks off after {len(text):,} characters: its JSON is not complete"
+    else:
+        what = f"is not JSON: {exc.msg}, line {exc.lineno:,}, character {exc.colno:,}"
+    return DataError(
+        f"{place} {what}.", "Check what the source sends, then run again.", code="bad_json"
+    )
+
+
+def _too_deep(place: str) -> DataError:
+    return DataError(
+        f"{place} is nested deeper than {MAX_DEPTH} levels.",
+        "Have the source send it flatter, or as text.",
+        code="too_deep",
+    )
+
+
+def _short(number: int) -> str:
+    """Huge numbers would take quadratic time to print, and fill the message."""
+    return str(number) if number.bit_length() < 256 else f"about 2^{number.bit_length()}"
+
+
+def _printable(name: str) -> str:
+    return name[:60].encode("ascii" if "\0" in name else "utf-8", "replace").decode()
