@@ -48,6 +48,11 @@ def column_name(name: str) -> str:
     return _naming.normalize_identifier(name) if name.strip() else "_empty"
 
 
+def column_path(name: str) -> str:
+    """The same for a name that may be a flattened path already: `user__id`."""
+    return _naming.normalize_path(name)
+
+
 def parse(body: bytes, place: str) -> Any:
     """The document in `body`; `place` opens the message of an error ("Page 3 of orders").
 
@@ -81,7 +86,7 @@ class Records:
 
     def __init__(self, stream: str) -> None:
         self._stream = stream
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._mended: Counter[tuple[str, str]] = Counter()
         self._shapes: set[tuple[str, ...]] = set()
 
@@ -157,9 +162,10 @@ class Records:
 
     def _learn(self, record: dict[str, Any], path: tuple[str, ...], raw: tuple[str, ...]) -> None:
         for key in record:
-            column, name = (*path, column_name(key)), (*raw, key)
+            column, name = "__".join((*path, column_name(key))), (*raw, key)
             if self._names.setdefault(column, name) != name:
-                refuse_duplicate(self._stream, self._names[column][-1], key, column[-1])
+                first, second = ".".join(self._names[column]), ".".join(name)
+                refuse_duplicate(self._stream, first, second, column)
 
 
 def refuse_duplicate(stream: str, first: str, second: str, column: str) -> None:

@@ -1,0 +1,464 @@
+"""What a REST connection may say: dlt's declarative config as a closed list, secrets by name.
+
+Nothing in it names Python code, and placeholders reach nothing but cursor values and fields of a
+parent's records (a free `str.format` would reach the process's memory).
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dlt.sources.helpers.rest_client.auth import APIKeyAuth, BearerTokenAuth, HttpBasicAuth
+from dlt.sources.helpers.rest_client.paginators import BasePaginator
+from dlt.sources.rest_api.config_setup import (
+    build_resource_dependency_graph,
+    create_paginator,
+)
+from dlt.sources.rest_api.typing import ResolvedParam
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
+from etlfabric_dagster.connectors import rest_api_session
+from etlfabric_dagster.connectors.rest_api_session import PinnedSession
+from etlfabric_dagster.errors import ConnectorError, InvalidInputError
+from etlfabric_dagster.schemas.connections import ConnectorSpec
+from etlfabric_dagster.schemas.jobs import SourceConfig
+
+SECRET = {
+    "type": "object",
+    "description": 'Write {"secret": "name"} and give the value among the secrets.',
+    "properties": {"secret": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"}},
+    "required": ["secret"],
+    "additionalProperties": False,
+}
+_text: dict[str, Any] = {"type": "string", "maxLength": 2000}
+_text_or_secret = {"anyOf": [_text, SECRET]}
+_path = {"type": "string", "maxLength": 500}
+_flag = {"type": "boolean"}
+_count = {"type": "integer", "minimum": 0}
+_names = {"type": "array", "items": _path, "maxItems": 50}
+_headers = {"type": "object", "additionalProperties": _text_or_secret}
+
+
+def _closed(properties: dict[str, Any], *required: str, **more: Any) -> dict[str, Any]:
+    closed = {"type": "object", "properties": properties, "additionalProperties": False}
+    return closed | {"required": [*required]} | more
+
+
+def _needs(kind: str, *fields: str) -> dict[str, Any]:
+    condition = {"properties": {"type": {"const": kind}}, "required": ["type"]}
+    return {"if": condition, "then": {"required": [*fields]}}
+
+
+_AUTH = _closed(
+    {
+        "type": {"enum": ["bearer", "api_key", "http_basic", "oauth2_client_credentials"]},
+        "token": SECRET,
+        "name": _path,
+        "api_key": SECRET,
+        "location": {"enum": ["header", "query"]},
+        "username": _text_or_secret,
+        "password": SECRET,
+        "access_token_url": {"type": "string", "pattern": "^https?://", "description": "A URL."},
+        "client_id": _text_or_secret,
+        "client_secret": SECRET,
+        "scope": _text,
+    },
+    "type",
+    allOf=[
+        _needs("bearer", "token"),
+        _needs("api_key", "api_key"),
+        _needs("http_basic", "username", "password"),
+        _needs("oauth2_client_credentials", "access_token_url", "client_id", "client_secret"),
+    ],
+)
+_PAGINATORS = [
+    "auto",
+    "single_page",
+    "json_link",
+    "header_link",
+    "header_cursor",
+    "cursor",
+    "offset",
+    "page_number",
+]
+_PAGINATOR_OPTIONS = _closed(
+    {
+        "type": {"enum": _PAGINATORS},
+        "next_url_path": _path,
+        "links_next_key": _path,
+        "cursor_path": _path,
+        "cursor_param": _path,
+        "cursor_body_path": _path,
+        "cursor_key": _path,
+        "limit": {"type": "integer", "minimum": 1},
+        "offset": _count,
+        "offset_param": _path,
+        "offset_body_path": _path,
+        "limit_param": _path,
+        "limit_body_path": _path,
+        "maximum_offset": _count,
+        "base_page": _count,
+        "page": _count,
+        "page_param": _path,
+        "page_body_path": _path,
+        "maximum_page": _count,
+        "total_path": {"type": ["string", "null"], "maxLength": 500},
+        "has_more_path": _path,
+        "stop_after_empty_page": _flag,
+    },
+    "type",
+)
+_PAGINATOR = {
+    "if": {"type": "object"},
+    "then": _PAGINATOR_OPTIONS,
+    "else": {"enum": _PAGINATORS},
+}
+_INCREMENTAL = {
+    "cursor_path": _path,
+    "initial_value": {"type": ["string", "number", "null"]},
+}
+_ENDPOINT = _closed(
+    {
+        "path": _path,
+        "method": {"enum": ["GET", "POST"]},
+        "params": {"type": "object"},
+        "json": {"type": "object"},
+        "headers": _headers,
+        "paginator": _PAGINATOR,
+        "data_selector": _path,
+        "incremental": _closed(
+            _INCREMENTAL | {"start_param": _path, "end_param": _path}, "cursor_path"
+        ),
+        "response_actions": {
+            "type": "array",
+            "items": _closed(
+                {
+                    "status_code": {"type": "integer", "minimum": 400, "maximum": 499},
+                    "action": {"const": "ignore"},
+                },
+                "status_code",
+                "action",
+            ),
+        },
+        "auth": _AUTH,
+    }
+)
+_RESOURCE = {
+    "endpoint": {"if": {"type": "object"}, "then": _ENDPOINT, "else": _path},
+    "primary_key": {"anyOf": [_path, _names]},
+    "include_from_parent": _names,
+    "max_table_nesting": {"type": "integer", "minimum": 0, "maximum": 20},
+}
+_NAME = {
+    "type": "string",
+    "pattern": "^(?!.*__)[a-z][a-z0-9_]{0,39}$",
+    "description": "Lower-case letters, digits and single underscores, at most 40.",
+}
+
+SPEC = ConnectorSpec(
+    name="rest_api",
+    title="REST API",
+    group="APIs",
+    description="Any JSON API: paginators, sign-in, incremental cursors, parents and children.",
+    config_schema=_closed(
+        {
+            "client": _closed(
+                {
+                    "base_url": {
+                        "type": "string",
+                        "pattern": r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
+                        "description": "A URL like https://api.example.com/v1/",
+                    },
+                    "headers": _headers,
+                    "auth": _AUTH,
+                    "paginator": _PAGINATOR,
+                },
+                "base_url",
+            ),
+            "resource_defaults": _closed(_RESOURCE),
+            "resources": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 500,
+                "items": {
+                    "if": {"type": "object"},
+                    "then": _closed(_RESOURCE | {"name": _NAME}, "name"),
+                    "else": _NAME,
+                },
+            },
+        },
+        "client",
+        "resources",
+    ),
+    secrets_schema={
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,39}$"},
+        "additionalProperties": {"type": "string", "minLength": 1},
+    },
+)
+
+_PLACEHOLDER = re.compile(
+    r"incremental\.(start_value|last_value|initial_value|end_value)"
+    r"|resources\.[a-z][a-z0-9_]*\.[\w.\[\]$*'\"-]+"
+    r"|[A-Za-z][A-Za-z0-9_]*"
+)
+_CREDENTIAL_HEADERS = re.compile(r"authorization|cookie|.*(api-?key|token|secret).*", re.I)
+_EXPANDED = ("path", "params", "json", "headers")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One resource of the config, resolved: what to ask, and what its records are keyed by."""
+
+    name: str
+    request: Mapping[str, Any]
+    primary_key: tuple[str, ...]
+    parent_fields: list[ResolvedParam]
+    include_from_parent: list[str]
+    max_table_nesting: int | None
+
+    @property
+    def parent(self) -> str | None:
+        """The resource whose records it is asked for once each."""
+        return self.parent_fields[0].resolve_config["resource"] if self.parent_fields else None
+
+    @property
+    def ignored(self) -> frozenset[int]:
+        """Statuses that mean “no records”."""
+        return frozenset(a["status_code"] for a in self.request.get("response_actions") or ())
+
+    @property
+    def incremental(self) -> dict[str, Any]:
+        """How the cursor is sent: `cursor_path`, `initial_value`, `start_param`, `end_param`."""
+        for param, value in self.request.get("params", {}).items():
+            if isinstance(value, dict) and value.get("type") == "incremental":
+                return {**value, "start_param": param}
+        return self.request.get("incremental") or {}
+
+
+@dataclass(frozen=True)
+class RestConfig:
+    """A config that was checked, its secrets filled in."""
+
+    base_url: str
+    headers: dict[str, str]
+    client: Mapping[str, Any]
+    endpoints: Mapping[str, Endpoint]
+    source: SourceConfig
+
+    def auth(self, endpoint: Endpoint, session: PinnedSession) -> AuthBase | None:
+        """What signs the requests of an endpoint."""
+        auth = endpoint.request.get("auth") or self.client.get("auth")
+        return _signer(auth, self.source, session) if auth else None
+
+    def paginator(self, endpoint: Endpoint) -> BasePaginator | None:
+        """A fresh paginator; None lets dlt find out from the first page."""
+        return _paginator(endpoint.request.get("paginator") or self.client.get("paginator"))
+
+
+def parse(source: SourceConfig) -> RestConfig:
+    """The connection's config, checked beyond its schema.
+
+    Raises:
+        InvalidInputError: a placeholder, parent, paginator or secret that cannot be used.
+    """
+    config = source.config
+    client = _filled(config["client"], source.secrets, "client", escape=False)
+    _refuse_plain_credentials(config["client"].get("headers"), "client.headers")
+    try:
+        _, resources, parents = build_resource_dependency_graph(
+            _as_default(config.get("resource_defaults")), config["resources"]
+        )
+    except ValueError as exc:
+        raise InvalidInputError(str(exc), "Correct the resources.", field="resources") from exc
+    endpoints = {
+        name: _endpoint(name, resource, parents[name], source.secrets)
+        for name, resource in resources.items()
+    }
+    _refuse_cycles(endpoints)
+    for endpoint in endpoints.values():
+        _paginator(endpoint.request.get("paginator") or client.get("paginator"))
+    headers = client.get("headers", {})
+    return RestConfig(client["base_url"], headers, client, endpoints, source)
+
+
+def _as_default(defaults: Any) -> dict[str, Any]:
+    defaults = dict(defaults or {})
+    if isinstance(defaults.get("endpoint"), str):
+        defaults["endpoint"] = {"path": defaults["endpoint"]}
+    return defaults
+
+
+def _endpoint(
+    name: str, resource: Any, parents: list[ResolvedParam] | None, secrets: Mapping[str, str]
+) -> Endpoint:
+    request = dict(resource["endpoint"])
+    field = f"resources.{name}.endpoint"
+    _refuse_plain_credentials(request.get("headers"), f"{field}.headers")
+    for part in _EXPANDED:
+        for text in _texts(request.get(part)):
+            _check_placeholders(text, f"{field}.{part}")
+    if re.match(r"\s*[a-z][a-z0-9+.-]*:|\s*//", request["path"], re.I):
+        raise InvalidInputError(
+            f"The path of {name} leaves base_url.", "Give a path below base_url.", field=field
+        )
+    for part in request:
+        request[part] = _filled(request[part], secrets, field, escape=part in _EXPANDED)
+    key = resource.get("primary_key") or ()
+    include = list(resource.get("include_from_parent") or [])
+    if include and not parents:
+        raise InvalidInputError(
+            f"{name} takes fields of its parent, and has none.",
+            "Name the parent in its path: {resources.PARENT.FIELD}.",
+            field=field,
+        )
+    nesting = resource.get("max_table_nesting")
+    keys = (key,) if isinstance(key, str) else tuple(key)
+    return Endpoint(name, request, keys, parents or [], include, nesting)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _check_placeholders(text: str, field: str) -> None:
+    try:
+        parts = list(string.Formatter().parse(text))
+    except ValueError as exc:
+        raise _bad_placeholder(text, field) from exc
+    for _, name, form, conversion in parts:
+        if name is not None and (form or conversion or not _PLACEHOLDER.fullmatch(name)):
+            raise _bad_placeholder(text, field)
+
+
+def _bad_placeholder(text: str, field: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"“{text[:100]}” has a placeholder that is not known.",
+        "Use {incremental.start_value} or {resources.PARENT.FIELD}; write other braces twice.",
+        field=field,
+    )
+
+
+def _filled(value: Any, secrets: Mapping[str, str], field: str, escape: bool) -> Any:
+    """`value` with every `{"secret": name}` replaced; `escape` where dlt expands braces."""
+    if isinstance(value, dict):
+        if value.keys() == {"secret"}:
+            text = _secret(value["secret"], secrets, field)
+            return text.replace("{", "{{").replace("}", "}}") if escape else text
+        return {k: _filled(v, secrets, f"{field}.{k}", escape) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, secrets, field, escape) for item in value]
+    return value
+
+
+def _secret(name: Any, secrets: Mapping[str, str], field: str) -> str:
+    if not isinstance(name, str) or name not in secrets:
+        raise InvalidInputError(
+            f"{field} needs the secret “{name}”, which this connection does not have.",
+            f"Give secrets.{name}.",
+            code="missing_secret",
+            field=f"secrets.{name}",
+        )
+    return secrets[name]
+
+
+def _refuse_plain_credentials(headers: Mapping[str, Any] | None, field: str) -> None:
+    for name, value in (headers or {}).items():
+        if isinstance(value, str) and _CREDENTIAL_HEADERS.fullmatch(name):
+            raise InvalidInputError(
+                f"The header {name} stands in clear text in the config.",
+                'Write {"secret": "name"} and give its value among the secrets.',
+                field=f"{field}.{name}",
+            )
+
+
+def _refuse_cycles(endpoints: Mapping[str, Endpoint]) -> None:
+    for start in endpoints:
+        seen: list[str] = []
+        name: str | None = start
+        while name is not None:
+            if name in seen:
+                raise InvalidInputError(
+                    f"The parents of {start} form a circle: {' → '.join([*seen, name])}.",
+                    "Read one of them without a parent.",
+                    field="resources",
+                )
+            seen.append(name)
+            name = endpoints[name].parent
+
+
+def _paginator(config: Any) -> BasePaginator | None:
+    try:
+        return create_paginator(config)
+    except (TypeError, ValueError) as exc:
+        kind = config if isinstance(config, str) else config.get("type")
+        raise InvalidInputError(
+            f"The paginator {kind} cannot be used: {exc}.".replace("..", "."),
+            "Correct the paginator's options.",
+            field="paginator",
+        ) from exc
+
+
+def _signer(auth: Mapping[str, Any], source: SourceConfig, session: PinnedSession) -> AuthBase:
+    if auth["type"] == "bearer":
+        return BearerTokenAuth(token=auth["token"])
+    if auth["type"] == "http_basic":
+        return HttpBasicAuth(username=auth["username"], password=auth["password"])
+    if auth["type"] == "api_key":
+        return APIKeyAuth(
+            name=auth.get("name", "Authorization"),
+            api_key=auth["api_key"],
+            location=auth.get("location", "header"),
+        )
+    return ClientCredentials(auth, source, session.patience)
+
+
+class ClientCredentials(AuthBase):
+    """OAuth 2 client credentials: a token from `access_token_url`, asked for once per stream."""
+
+    def __init__(
+        self, auth: Mapping[str, Any], source: SourceConfig, patience: rest_api_session.Patience
+    ) -> None:
+        self._auth = auth
+        self._token: str | None = None
+        self._session = PinnedSession(
+            auth["access_token_url"], source.egress, "the access token", patience
+        )
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign a request."""
+        if self._token is None:
+            self._token = self._obtain()
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def _obtain(self) -> str:
+        data = {
+            "grant_type": "client_credentials",
+            "client_id": self._auth["client_id"],
+            "client_secret": self._auth["client_secret"],
+        }
+        if "scope" in self._auth:
+            data["scope"] = self._auth["scope"]
+        answer = self._session.post(self._auth["access_token_url"], data=data).json()
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str):
+            raise ConnectorError(
+                f"{self._session.host} answered without an access token.",
+                "Correct access_token_url.",
+                code="login_refused",
+            )
+        return token
