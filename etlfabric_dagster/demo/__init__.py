@@ -1,0 +1,5 @@
+"""The demo: a shop's database and an uploaded file, loaded and transformed as org `demo`.
+
+Owns the demo's source database, its dbt models and its org; reaches the platform only through
+`Fabric`, as a user would.
+"""
