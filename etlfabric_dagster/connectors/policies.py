@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 from etlfabric_dagster.schemas.streams import ColumnPolicy
@@ -12,7 +11,7 @@ MASKED = "***"
 
 def hash_text(key: str, text: str) -> str:
     """HMAC-SHA256 in hex. The same text gives the same hash in every stream of an org."""
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), text.encode(), "sha256").hex()
 
 
 def apply_policy(policy: ColumnPolicy, text: str | None, key: str) -> str | None:

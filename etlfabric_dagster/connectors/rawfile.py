@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
@@ -18,6 +18,7 @@ from etlfabric_dagster.connectors.base import CSV_NULL, PG_TYPE_HINT
 
 MAX_IDENTIFIER = 63  # PostgreSQL cuts longer names
 FILE_BYTES = 64 << 20  # one load job each: small enough to load in parallel, large enough to be few
+LOOK_ROWS = 1024  # how often a file's size is looked at
 _NULL = CSV_NULL.encode()
 _naming = NamingConvention(MAX_IDENTIFIER)
 _MODIFIER = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
@@ -61,10 +62,14 @@ def column_hints(pg_type: str) -> dict[str, Any]:
     return {**hints, "nullable": True, PG_TYPE_HINT: pg_type}
 
 
-def csv_line(values: Sequence[bytes | None]) -> bytes:
-    """One record. Every value is quoted, so that only NULL is bare."""
-    quoted = [_NULL if v is None else b'"' + v.replace(b'"', b'""') + b'"' for v in values]
-    return b",".join(quoted) + b"\n"
+def csv_values(values: Iterable[bytes | None]) -> bytes:
+    """Part of a record. Every value is quoted, so that only NULL is bare."""
+    return b",".join([_NULL if v is None else b'"' + v.replace(b'"', b'""') + b'"' for v in values])
+
+
+def csv_line(values: Iterable[bytes | None]) -> bytes:
+    """One record."""
+    return csv_values(values) + b"\n"
 
 
 class RawFiles:
@@ -75,45 +80,41 @@ class RawFiles:
     ) -> None:
         self._folder, self._stem, self._limit = Path(folder), stem, file_bytes
         self._header = ",".join(f'"{name}"' for name in names).encode() + b"\n"
-        self._file: BinaryIO | None = None
-        self._room = 0
-        self.files: list[tuple[str, int]] = []
-        """Path and records of each finished file."""
-        self._records = 0
-        self.rows = 0
-        self.size_bytes = 0
+        self._finished: list[tuple[str, int]] = []
 
-    def write(self, record: bytes) -> None:
-        """Append one record that ends in a newline."""
-        if self._file is None or self._room <= 0:
-            self._turn()
-        assert self._file is not None
-        self._file.write(record)
-        self._room -= len(record)
-        self._records += 1
-        self.rows += 1
+    def write(self, records: Iterable[Any], tick: Callable[[int], None] = lambda rows: None) -> int:
+        """Write records (bytes, each ending in a newline); `tick(rows)` now and then.
 
-    def close(self) -> list[tuple[str, int]]:
-        """Finish; without a record there is still one file, with the header."""
-        if not self.files and self._file is None:
-            self._turn()
-        self._finish()
-        return self.files
+        Returns the number of records. Without any there is still one file, with the header.
+        """
+        waiting, rows = iter(records), 0
+        while True:
+            written, ended = self._fill(waiting, lambda n, before=rows: tick(before + n))
+            rows += written
+            if ended:
+                return rows
 
-    def _turn(self) -> None:
-        self._finish()
-        path = self._folder / f"{self._stem}.{len(self.files)}.csv"
-        self._file = path.open("wb", buffering=1 << 20)
-        self._file.write(self._header)
-        self._room = self._limit
+    def finished(self) -> list[tuple[str, int]]:
+        """Path and records of each file."""
+        return self._finished
 
-    def _finish(self) -> None:
-        if self._file is None:
-            return
-        self.size_bytes += self._file.tell()
-        self._file.close()
-        self.files.append((self._file.name, self._records))
-        self._file, self._records = None, 0
+    def _fill(self, records: Iterator[Any], tick: Callable[[int], None]) -> tuple[int, bool]:
+        """One file: its records, and whether they were the last ones."""
+        path = self._folder / f"{self._stem}.{len(self._finished)}.csv"
+        rows, ended = 0, True
+        with path.open("wb", buffering=1 << 20) as file:
+            file.write(self._header)
+            append = file.write  # this loop runs once per row of a warehouse
+            for record in records:
+                append(record)
+                rows += 1
+                if rows % LOOK_ROWS == 0:
+                    tick(rows)
+                    if file.tell() > self._limit:
+                        ended = False
+                        break
+        self._finished.append((str(path), rows))
+        return rows, ended
 
 
 def _ascii(char: str) -> str:

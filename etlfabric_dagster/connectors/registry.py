@@ -5,6 +5,7 @@ A module is imported when its connector is asked for, so that unused drivers cos
 
 from __future__ import annotations
 
+import builtins
 import importlib
 from collections.abc import Callable
 from importlib import metadata, resources
@@ -41,12 +42,12 @@ def get(name: str) -> Connector:
     return loader()
 
 
-def names() -> list[str]:
+def names() -> builtins.list[str]:
     """Names of all connectors, sorted. Imports none of them."""
     return sorted(_loaders())
 
 
-def list() -> list[ConnectorInfo]:
+def list() -> builtins.list[ConnectorInfo]:
     """Every connector, sorted by name."""
     fields = tuple(ConnectorInfo.model_fields)
     specs = (get(name).spec for name in names())
@@ -78,7 +79,7 @@ def _entry_point(entry: metadata.EntryPoint) -> Callable[[], Connector]:
 
 
 def _catalogue() -> dict[str, Callable[[], Connector]]:
-    folder = resources.files(__package__).joinpath("catalogue")
+    folder = resources.files("etlfabric_dagster.connectors").joinpath("catalogue")
     files = [f for f in folder.iterdir() if f.name.endswith(".yaml")] if folder.is_dir() else []
     return {file.name.removesuffix(".yaml"): _entry(file.read_text("utf-8")) for file in files}
 

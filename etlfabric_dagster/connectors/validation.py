@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
@@ -73,8 +73,8 @@ def _refusal(spec: ConnectorSpec, error: ValidationError, prefix: str) -> Invali
 
 
 def _missing(spec: ConnectorSpec, error: ValidationError, path: list[str]) -> InvalidInputError:
-    wanted: Iterable[str] = error.validator_value  # type: ignore[assignment]
-    name = next(name for name in wanted if name not in error.instance)
+    wanted, given = cast("Iterable[str]", error.validator_value), cast("dict", error.instance)
+    name = next(name for name in wanted if name not in given)
     kind = "secret" if path[:1] == ["secrets"] else "option"
     field = ".".join([*path, name])
     return InvalidInputError(
@@ -85,7 +85,7 @@ def _missing(spec: ConnectorSpec, error: ValidationError, path: list[str]) -> In
 def _unknown(spec: ConnectorSpec, error: ValidationError, path: list[str]) -> InvalidInputError:
     assert isinstance(error.schema, Mapping)
     known = sorted(error.schema.get("properties", {}))
-    name = next(name for name in error.instance if name not in known)
+    name = next(name for name in cast("dict", error.instance) if name not in known)
     close = get_close_matches(name, known, 1)
     remedy = f"Did you mean “{close[0]}”?" if close else f"Known: {', '.join(known) or 'none'}."
     field = ".".join([*path, name])

@@ -183,13 +183,12 @@ def test_twenty_megabytes_in_one_cell_arrive(source: Source, loader: Loader):
 
 def test_file_turns_over_at_record_boundaries_and_repeats_its_header(tmp_path: Path):
     files = RawFiles(str(tmp_path), "t", ["a"], file_bytes=10)
-    records = [csv_line([f"{at}\n".encode() * 3]) for at in range(5)]
-    for record in records:
-        files.write(record)
-    finished = files.close()
-    assert sum(rows for _, rows in finished) == 5
-    assert len(finished) > 1
-    texts = [Path(path).read_bytes() for path, _ in finished]
+    records = [csv_line([f"{at}\n".encode() * 3]) for at in range(3000)]
+    seen: list[int] = []
+    assert files.write(records, seen.append) == 3000
+    assert [rows for _, rows in files.finished()] == [1024, 1024, 952]
+    assert seen == [1024, 2048]
+    texts = [Path(path).read_bytes() for path, _ in files.finished()]
     assert all(text.startswith(b'"a"\n') for text in texts)
     assert b"".join(text.removeprefix(b'"a"\n') for text in texts) == b"".join(records)
 

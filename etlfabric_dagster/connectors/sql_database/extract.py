@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import dlt
 from dlt.extract import DltResource
@@ -36,18 +37,18 @@ def resource_for(target: Target, plan: StreamPlan, context: ExtractContext) -> D
     """The lazy resource of one stream."""
 
     def files() -> Iterator[Any]:
-        load_id = dlt.current.load_package_state()["load_id"]
+        load_id = cast(str, dlt.current.load_package_state().get("load_id"))
         layout, finished, state = read_stream(target, plan, context, load_id)
         if state is not None:
             context.state[plan.name] = state
-        hints = dlt.mark.make_hints(columns=layout.hints)
+        hints = dlt.mark.make_hints(columns=cast(Any, layout.hints))
         for path, rows in finished:
             yield dlt.mark.with_file_import(path, "csv", rows, hints=hints)
 
-    key = [raw_name(name) for name in plan.primary_key]
-    return dlt.resource(
-        files, name=plan.table, primary_key=key or None, file_format="csv", max_table_nesting=0
-    )
+    resource = dlt.resource(files, name=plan.table, file_format="csv", max_table_nesting=0)
+    if plan.primary_key:
+        resource.apply_hints(primary_key=[raw_name(name) for name in plan.primary_key])
+    return resource
 
 
 def read_stream(
@@ -80,9 +81,9 @@ def _read(
     if state is not None:
         state["offered"] = len(columns)
     files = RawFiles(context.workdir, _stem(plan.table), layout.names)
-    session.read(plan.name, layout, span, files, lambda rows: context.progress(plan.name, rows))
-    context.progress(plan.name, files.rows)
-    return layout, files.close(), state
+    tick = partial(context.progress, plan.name)
+    tick(session.read(plan.name, layout, span, files, tick))
+    return layout, files.finished(), state
 
 
 def span_of(

@@ -51,16 +51,19 @@ class Layout:
         return {name: {"name": name, **(found | own)[name]} for name in self.names}
 
     @property
-    def rewrites(self) -> bool:
-        """Whether values must pass through Python."""
-        return any(field.policy in _REWRITTEN for field in self.fields)
+    def rewritten(self) -> tuple[Field, ...]:
+        """The columns whose values pass through Python; they come first."""
+        return tuple(field for field in self.fields if field.policy in _REWRITTEN)
+
+    @property
+    def kept(self) -> tuple[Field, ...]:
+        """The columns whose values stay as they are."""
+        return tuple(field for field in self.fields if field.policy not in _REWRITTEN)
 
     def rewrite(self, values: Sequence[bytes | None]) -> list[bytes | None]:
-        """The values with their policies applied."""
-        return [
-            value if field.policy is ColumnPolicy.KEEP else self._apply(field.policy, value)
-            for field, value in zip(self.fields, values, strict=True)
-        ]
+        """The values of the `rewritten` columns with their policies applied."""
+        pairs = zip(self.fields, values, strict=False)
+        return [self._apply(field.policy, value) for field, value in pairs]
 
     def _apply(self, policy: ColumnPolicy, value: bytes | None) -> bytes | None:
         text = None if value is None else value.decode()
@@ -80,14 +83,15 @@ def lay_out(
     fields = [field for column in columns if (field := _field(plan, column, context))]
     _refuse_collisions(plan, fields)
     accepted = set(context.accept(plan.name, {field.raw: field.hints for field in fields}))
-    kept = tuple(field for field in fields if field.raw in accepted)
+    kept = [field for field in fields if field.raw in accepted]
+    kept.sort(key=lambda field: field.policy not in _REWRITTEN)
     for key in plan.primary_key:
         if raw_name(key) not in {field.raw for field in kept}:
             raise problems.no_column(plan.name, key, "primary key")
     for field in kept:
         if field.column.note and field.policy is ColumnPolicy.KEEP:
             context.warn(plan.name, f"{field.column.name}: {field.column.note}")
-    return Layout(plan.name, kept, load_id, plan.mode is LoadMode.SCD2, context.hash_key)
+    return Layout(plan.name, tuple(kept), load_id, plan.mode is LoadMode.SCD2, context.hash_key)
 
 
 def _field(plan: StreamPlan, column: SourceColumn, context: ExtractContext) -> Field | None:

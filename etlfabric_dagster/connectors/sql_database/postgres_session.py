@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg import sql
 
-from etlfabric_dagster.connectors.base import CSV_NULL, LOAD_ID, ROW_HASH
-from etlfabric_dagster.connectors.rawfile import RawFiles, csv_line
+from etlfabric_dagster.connectors.base import CSV_NULL
+from etlfabric_dagster.connectors.rawfile import RawFiles, csv_values
 from etlfabric_dagster.connectors.sql_database import problems
 from etlfabric_dagster.connectors.sql_database.layout import Layout
 from etlfabric_dagster.connectors.sql_database.postgres_discovery import (
@@ -25,9 +24,7 @@ from etlfabric_dagster.connectors.sql_database.target import Target
 from etlfabric_dagster.connectors.sql_database.types import SourceColumn
 from etlfabric_dagster.schemas.streams import DiscoveredStream
 
-TICK_ROWS = 20_000
-_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-_ESCAPED = re.compile(rb"\\(.)", re.S)
+_NULL = CSV_NULL.encode()
 _TRUE = sql.SQL("true")
 
 
@@ -71,21 +68,17 @@ class PostgresSession:
         span: Span | None,
         files: RawFiles,
         tick: Callable[[int], None],
-    ) -> None:
+    ) -> int:
         rows = sql.SQL("select {} from {} where {}").format(
             self._select_list(layout), self._table(table), self._where(span)
         )
-        form = "text" if layout.rewrites else f"csv, null '{CSV_NULL}'"
-        copy = sql.SQL("copy ({}) to stdout (format {})").format(rows, sql.SQL(form))
+        copy = sql.SQL("copy ({}) to stdout (format csv, null {})").format(rows, CSV_NULL)
         with (
             self._reading(layout.stream),
             self._connection.cursor() as cursor,
             cursor.copy(copy) as records,
         ):
-            for record in _rewritten(records, layout) if layout.rewrites else records:
-                files.write(record)
-                if files.rows % TICK_ROWS == 0:
-                    tick(files.rows)
+            return files.write(_rewritten(records, layout) if layout.rewritten else records, tick)
 
     def high_water(
         self, table: str, layout: Layout, span: Span, keyed: bool
@@ -134,14 +127,14 @@ class PostgresSession:
 
     def _select_list(self, layout: Layout) -> sql.Composable:
         parts = [
-            sql.SQL("{} as {}").format(_value(field.column), sql.Identifier(field.raw))
-            for field in layout.fields
+            sql.SQL("encode(convert_to({}::text, 'UTF8'), 'hex')").format(_value(field.column))
+            for field in layout.rewritten
         ]
+        parts += [_value(field.column) for field in layout.kept]
         if layout.row_hash:
             names = [field.column.name for field in layout.fields]
-            parts.append(sql.SQL("{} as {}").format(_row_hash(names), sql.Identifier(ROW_HASH)))
-        load_id = sql.Literal(layout.load_id)
-        parts.append(sql.SQL("{}::text as {}").format(load_id, sql.Identifier(LOAD_ID)))
+            parts.append(_row_hash(names))
+        parts.append(sql.SQL("{}::text").format(sql.Literal(layout.load_id)))
         return sql.SQL(", ").join(parts)
 
     def _where(self, span: Span | None) -> sql.Composable:
@@ -158,7 +151,7 @@ class PostgresSession:
         if span.since is None:
             return _TRUE
         start: sql.Composable = sql.SQL("{}::{}").format(
-            sql.Literal(span.since), sql.SQL(span.cursor.pg_type)
+            sql.Literal(span.since), _type(span.cursor)
         )
         if span.lag_s and span.cursor.kind in ("time", "date"):
             start = sql.SQL("({} - make_interval(secs => {}))").format(
@@ -177,7 +170,7 @@ class PostgresSession:
         return self._connection.execute(statement, parameters).fetchall()
 
     def _one(self, statement: str, **parts: sql.Composable) -> Any:
-        return self._query(sql.SQL(statement).format(**parts))[0][0]
+        return self._query(sql.SQL(cast("LiteralString", statement)).format(**parts))[0][0]
 
     @contextmanager
     def _reading(self, stream: str, span: Span | None = None) -> Iterator[None]:
@@ -201,6 +194,11 @@ def _value(column: SourceColumn) -> sql.Composable:
     return sql.SQL("{}::numeric").format(name) if column.type == "money" else name
 
 
+def _type(column: SourceColumn) -> sql.SQL:
+    """The type as format_type spelled it, quoted by the server itself."""
+    return sql.SQL(cast("LiteralString", column.pg_type))
+
+
 def _row_hash(names: Any) -> sql.Composable:
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
     return sql.SQL("md5(row({})::text)").format(columns)
@@ -216,20 +214,13 @@ def _finite(column: SourceColumn) -> sql.Composable:
     return _TRUE
 
 
-def _rewritten(records: Any, layout: Layout) -> Iterator[bytes]:
-    """Records of COPY's text form with their policies applied, as CSV."""
-    fields = len(layout.fields)
+def _rewritten(records: Iterable[Any], layout: Layout) -> Iterator[bytes]:
+    """COPY's records with their policies applied. The values to rewrite come first, in hex."""
+    count = len(layout.rewritten)
     for record in records:
-        values = [_unescaped(part) for part in bytes(record).rstrip(b"\n").split(b"\t")]
-        yield csv_line(layout.rewrite(values[:fields]) + values[fields:])
-
-
-def _unescaped(part: bytes) -> bytes | None:
-    if part == CSV_NULL.encode():
-        return None
-    if b"\\" not in part:
-        return part
-    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), part)
+        *coded, rest = bytes(record).split(b",", count)
+        values = [None if c == _NULL else bytes.fromhex(c.decode()) for c in coded]
+        yield csv_values(layout.rewrite(values)) + b"," + rest
 
 
 def _first_line(exc: psycopg.Error) -> str:

@@ -64,8 +64,8 @@ class Session(Protocol):
         span: Span | None,
         files: RawFiles,
         tick: Callable[[int], None],
-    ) -> None:
-        """Write the rows into `files`; `tick(rows)` now and then."""
+    ) -> int:
+        """Write the rows into `files` and count them; `tick(rows)` now and then."""
         ...
 
     def high_water(
