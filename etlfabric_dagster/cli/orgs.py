@@ -1,0 +1,68 @@
+"""`etlfabric orgs …`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etlfabric_dagster.aio import run
+from etlfabric_dagster.cli.output import AsJson, show, show_page
+from etlfabric_dagster.errors import InvalidInputError
+from etlfabric_dagster.orchestration.erasure import erase_dagster_records
+from etlfabric_dagster.services import orgs
+from etlfabric_dagster.services.scope import OPERATOR
+
+app = typer.Typer(help="Organisations.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    slug: str, name: Annotated[str, typer.Option(help="What people see.")], as_json: AsJson = False
+) -> None:
+    """Create an org and its schemas, roles and code location."""
+    org = run(orgs.create(OPERATOR, slug, name))
+    show(org, as_json, lambda: f"Created {org.slug} ({org.name}).")
+
+
+@app.command("list")
+def list_(cursor: str | None = None, as_json: AsJson = False) -> None:
+    """All orgs."""
+    page = run(orgs.list_orgs(OPERATOR, cursor))
+    show_page(page, as_json, ("slug", "name", "status", "config_version"), "No orgs yet.")
+
+
+@app.command("show")
+def show_(slug: str, as_json: AsJson = False) -> None:
+    """One org."""
+    show(run(orgs.get(OPERATOR, slug)), as_json)
+
+
+@app.command()
+def suspend(slug: str, as_json: AsJson = False) -> None:
+    """Cancel its runs, close its logins, skip its schedules. All data is kept."""
+    org = run(orgs.suspend(OPERATOR, slug))
+    show(org, as_json, lambda: f"{slug} is suspended; all its data is kept.")
+
+
+@app.command()
+def resume(slug: str, as_json: AsJson = False) -> None:
+    """Open a suspended org again."""
+    org = run(orgs.resume(OPERATOR, slug))
+    show(org, as_json, lambda: f"{slug} is active.")
+
+
+@app.command()
+def erase(
+    slug: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Really remove everything.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the org: schemas, roles, credentials, runs, uploads, Dagster's records."""
+    if not yes:
+        raise InvalidInputError(
+            f"Erasing {slug} removes all its data for good.", "Say so with --yes.", field="yes"
+        )
+    dagster_runs = erase_dagster_records(slug)
+    report = run(orgs.erase(OPERATOR, slug)).model_copy(update={"dagster_runs": dagster_runs})
+    show(report, as_json)

@@ -1,0 +1,39 @@
+"""`etlfabric users …`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etlfabric_dagster.aio import run
+from etlfabric_dagster.cli.output import AsJson, show, show_page
+from etlfabric_dagster.services import users
+from etlfabric_dagster.services.scope import OPERATOR
+
+app = typer.Typer(help="People and their tokens.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    email: str,
+    operator: Annotated[bool, typer.Option("--operator", help="May see every org.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Register a person."""
+    user = run(users.create(OPERATOR, email, operator=operator))
+    show(user, as_json, lambda: f"Created {user.email}.")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Everybody."""
+    page = run(users.list_users(OPERATOR))
+    show_page(page, as_json, ("email", "is_operator", "created_at"), "No users yet.")
+
+
+@app.command()
+def token(email: str, as_json: AsJson = False) -> None:
+    """Issue an API token that acts as the person; it is shown this once."""
+    issued = run(users.issue_token(OPERATOR, email))
+    show(issued, as_json, lambda: issued.token)

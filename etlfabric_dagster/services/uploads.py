@@ -1,0 +1,26 @@
+"""Uploads of an org: files for its `uploads://` connections."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import BinaryIO
+
+from etlfabric_dagster import storage
+from etlfabric_dagster.schemas.connections import UploadOut
+from etlfabric_dagster.services.scope import OrgScope
+
+
+async def put(scope: OrgScope, name: str, content: BinaryIO) -> UploadOut:
+    """Store a file, streamed, atomically. Raises InvalidInputError."""
+    scope.require_active()
+    return await asyncio.to_thread(storage.put_upload, scope.org_id, name, content)
+
+
+async def list_uploads(scope: OrgScope) -> list[UploadOut]:
+    """All files by name."""
+    return await asyncio.to_thread(storage.list_uploads, scope.org_id)
+
+
+async def delete(scope: OrgScope, name: str) -> None:
+    """Remove a file. Raises NotFoundError."""
+    await asyncio.to_thread(storage.delete_upload, scope.org_id, name)
