@@ -19,6 +19,7 @@ from uuid import UUID
 from etlfabric_dagster import storage
 from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.db import dispose
+from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.connections import ConnectionOut, UploadOut
 from etlfabric_dagster.schemas.dbt_models import DbtModelOut, ImportReport, TableResult
@@ -213,8 +214,8 @@ class Org(_InOrg):
         self.info = _run(orgs.resume(self._actor, self._slug))
 
     def erase(self) -> EraseReport:
-        """Remove it from Postgres and storage; `etlfabric orgs erase` removes Dagster's records too."""
-        return _run(orgs.erase(self._actor, self._slug))
+        """Remove it everywhere, Dagster's records included; reports what was there."""
+        return erase_org(self._actor, self._slug)
 
 
 class Connections(_InOrg):

@@ -116,7 +116,7 @@ def _project_files(directory: Path) -> dict[str, bytes]:
     ]
     if len(found) > MAX_IMPORT_FILES:
         raise InvalidInputError(
-            f"{directory} holds {len(found):,} files; {MAX_IMPORT_FILES:,} can be imported at once.",
+            f"{directory} holds {len(found):,} files; the most is {MAX_IMPORT_FILES:,}.",
             "Leave out what is not part of the project.",
         )
     return {path.relative_to(directory).as_posix(): path.read_bytes() for path in found}

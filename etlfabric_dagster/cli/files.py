@@ -35,5 +35,5 @@ def read_object(path: Path | None) -> dict[str, Any]:
             f"{path} is not JSON: {exc}.", "Correct the file.", file=str(path)
         ) from exc
     if not isinstance(found, dict):
-        raise InvalidInputError(f"{path} does not hold a JSON object.", "Write {\"name\": …}.")
+        raise InvalidInputError(f"{path} does not hold a JSON object.", 'Write {"name": …}.')
     return found

@@ -8,8 +8,8 @@ import typer
 
 from etlfabric_dagster.aio import run
 from etlfabric_dagster.cli.output import AsJson, show, show_page
+from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import InvalidInputError
-from etlfabric_dagster.orchestration.erasure import erase_dagster_records
 from etlfabric_dagster.services import orgs
 from etlfabric_dagster.services.scope import OPERATOR
 
@@ -63,6 +63,4 @@ def erase(
         raise InvalidInputError(
             f"Erasing {slug} removes all its data for good.", "Say so with --yes.", field="yes"
         )
-    dagster_runs = erase_dagster_records(slug)
-    report = run(orgs.erase(OPERATOR, slug)).model_copy(update={"dagster_runs": dagster_runs})
-    show(report, as_json)
+    show(erase_org(OPERATOR, slug), as_json)

@@ -125,9 +125,7 @@ def _streams(given: str | None) -> dict[str, object] | str | None:
 
 def _print(pipeline: PipelineOut) -> None:
     source = pipeline.connection or "no connection (transform only)"
-    out.print(
-        f"{pipeline.name}: {source}, schema policy {pipeline.schema_policy}", highlight=False
-    )
+    out.print(f"{pipeline.name}: {source}, schema policy {pipeline.schema_policy}", highlight=False)
     rows = [
         (s.name, s.table, s.mode, s.cursor, ", ".join(s.primary_key) or None, s.selected)
         for s in pipeline.streams

@@ -148,7 +148,7 @@ def _wait(org: str, run: RunOut) -> RunOut:
         task = progress.add_task("queued")
         while not run.status.is_final:
             time.sleep(LOOK_S)
-            run = scoped(org, lambda scope: runs.get(scope, run.id))
+            run = _look(org, run.id)
             done = sum(s.status != "running" for s in run.streams.values())
             rows = sum(s.rows for s in run.streams.values())
             text = f"{run.status}: {done} streams loaded, {rows:,} rows, {len(run.models)} built"
@@ -156,10 +156,14 @@ def _wait(org: str, run: RunOut) -> RunOut:
     return run
 
 
+def _look(org: str, run_id: UUID) -> RunOut:
+    return scoped(org, lambda scope: runs.get(scope, run_id))
+
+
 def _log_lines(org: str, run_id: UUID, follow: bool) -> Iterator[LogLine]:
     position, final = "", False
     while True:
-        run = scoped(org, lambda scope: runs.get(scope, run_id))
+        run = _look(org, run_id)
         org_id = scoped(org, _org_id)
         lines, position = storage.read_log(org_id, run_id, after=position)
         yield from lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from etlfabric_dagster import storage
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError, InvalidInputError
@@ -77,25 +79,28 @@ async def resume(actor: Actor, slug: str) -> OrgOut:
     return await _set_status(actor, slug, OrgStatus.ACTIVE)
 
 
-async def erase(actor: Actor, slug: str) -> EraseReport:
-    """Remove the org: schemas, roles, credentials, runs, uploads, logs. Resumable after a crash.
-
-    Dagster's own records are removed by the caller that can reach Dagster (orchestration.erase).
-    """
+async def begin_erase(actor: Actor, slug: str) -> None:
+    """Hide the org, close its logins and cancel its runs. Idempotent."""
     require_operator(actor, "erase orgs")
     async with get_session() as session:
         org = await find_org(session, actor, slug)
         org.status = OrgStatus.ERASING
-        org_id = org.id
-        await session.execute(
-            update(Run)
-            .where(Run.org_id == org_id, Run.status.in_(("queued", "running")))
-            .values(cancel_requested_at=func.clock_timestamp())
-        )
+        await tenants.set_logins(session, org.id, enabled=False)
+        await _cancel_runs(session, org.id)
+
+
+async def erase(actor: Actor, slug: str) -> EraseReport:
+    """Remove the org: schemas, roles, credentials, runs, uploads, logs. Resumable after a crash.
+
+    Dagster's own records are removed before, by `etlfabric_dagster.erasure`.
+    """
+    await begin_erase(actor, slug)
+    async with get_session() as session:
+        org_id = (await find_org(session, actor, slug)).id
     connections = await _count_connections(org_id)
     async with get_session() as session:
         schemas, tables, roles = await tenants.drop(session, org_id)
-    uploads = 0
+    uploads = await asyncio.to_thread(storage.erase, org_id)
     async with get_session() as session:
         runs = await session.scalar(select(func.count()).where(Run.org_id == org_id))
         await session.execute(delete(Org).where(Org.id == org_id))

@@ -19,7 +19,7 @@ from etlfabric_dagster.models import Pipeline, Run, RunAttempt, Stream
 from etlfabric_dagster.queue import RUNS, ring_after_commit
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.runs import AttemptOut, RunOut, RunSelection, RunStatus, Trigger
-from etlfabric_dagster.services.scope import OrgScope
+from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
 EXECUTE = "etlfabric.execute_run"
 PAGE = 50
@@ -150,6 +150,13 @@ async def status_of(run_id: UUID) -> RunStatus | None:
     async with get_session() as session:
         status = await session.scalar(select(Run.status).where(Run.id == run_id))
     return RunStatus(status) if status else None
+
+
+async def dagster_run_ids(actor: Actor, slug: str) -> list[UUID]:
+    """The Dagster runs of all attempts of an org's runs."""
+    async with org_scope(actor, slug) as scope:
+        query = select(RunAttempt.dagster_run_id).join(Run).where(Run.org_id == scope.org_id)
+        return list(await scope.session.scalars(query))
 
 
 def to_out(run: Run, slug: str, attempts: tuple[RunAttempt, ...] = ()) -> RunOut:
