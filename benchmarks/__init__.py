@@ -1,0 +1,1 @@
+"""What a user can rerun: `uv run python -m benchmarks.NAME [--json]`."""
