@@ -31,7 +31,13 @@ def celery_app() -> Celery:
     app.conf.update(
         accept_content=["json"],
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"socket_keepalive": True, "visibility_timeout": 3600},
+        broker_transport_options={
+            "socket_keepalive": True,
+            "visibility_timeout": 3600,
+            # a dead broker must not hold a request: the reconciler rings again
+            "max_retries": 1,
+            "interval_start": 0,
+        },
         task_default_queue=RUNS,
         task_ignore_result=True,
         task_send_sent_event=False,

@@ -119,8 +119,10 @@ def resume(org: str, name: str, as_json: AsJson = False) -> None:
     show(changed, as_json, lambda: f"{name} goes on.")
 
 
-def _streams(given: str | None) -> dict[str, object] | str | None:
-    return given if given in (None, "all") else read_object(Path(given))
+def _streams(given: str | None) -> pipelines.Streams | None:
+    if given is None or given == "all":
+        return given
+    return read_object(Path(given))
 
 
 def _print(pipeline: PipelineOut) -> None:

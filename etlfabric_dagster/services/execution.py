@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from etlfabric_dagster import clock
@@ -195,7 +196,7 @@ async def _cached_state(scope: OrgScope, claimed: ClaimedRun) -> str | None:
     )
 
 
-def _lease(claimed: ClaimedRun):
+def _lease(claimed: ClaimedRun) -> Select[tuple[UUID]]:
     return select(Run.id).where(Run.id == claimed.run_id, Run.token == claimed.token)
 
 

@@ -7,10 +7,11 @@ that a frozen worker that thaws cannot change what a newer attempt has written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, func, literal, select, text, update
+from sqlalchemy import Row, Update, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -184,12 +185,12 @@ async def _open_attempt(
     )
 
 
-def _owned(run_id: UUID, token: UUID):
+def _owned(run_id: UUID, token: UUID) -> Update:
     return update(Run).where(Run.id == run_id, Run.token == token, Run.status == "running")
 
 
 async def _write(
-    session: AsyncSession, run_id: UUID, token: UUID, values: dict[str, object]
+    session: AsyncSession, run_id: UUID, token: UUID, values: Mapping[str, Any]
 ) -> bool:
     written = await session.execute(_owned(run_id, token).values(**values).returning(Run.id))
     return written.scalar_one_or_none() is not None

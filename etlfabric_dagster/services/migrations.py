@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 from alembic.config import Config
@@ -79,7 +80,7 @@ def unqualified(metadata: MetaData) -> MetaData:
     """A copy of tenant metadata without its placeholder schema, for comparison in a search_path."""
     copy = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
-        table.to_metadata(copy, schema=None, referred_schema_fn=lambda *_: None)
+        table.to_metadata(copy, schema=cast(str, None), referred_schema_fn=lambda *_: None)
     return copy
 
 

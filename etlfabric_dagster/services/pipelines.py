@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
 from etlfabric_dagster.errors import ConflictError, NotFoundError
@@ -199,7 +199,7 @@ async def _flush(scope: OrgScope, conflict: str) -> None:
         raise ConflictError(conflict, "Choose another name or another table prefix.") from exc
 
 
-def _with_connection():
+def _with_connection() -> Select[tuple[Pipeline, str | None]]:
     return select(Pipeline, Connection.name).outerjoin(
         Connection, Connection.id == Pipeline.connection_id
     )

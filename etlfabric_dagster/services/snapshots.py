@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, delete, select, text
@@ -127,7 +128,7 @@ async def job_blob(slug: str, job: str) -> bytes:
     return await _blob(query, f"Org '{slug}' has no published job '{job}'.")
 
 
-async def _blob(query: Select[tuple[bytes]], missing: str) -> bytes:
+async def _blob(query: Select[Any], missing: str) -> bytes:
     async with get_session() as session:
         blob = await session.scalar(query)
     if blob is None:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import cast
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -278,4 +280,5 @@ async def _script(session: AsyncSession, *statements: str) -> None:
         return
     connection = await session.connection()
     raw = await connection.get_raw_connection()
-    await raw.driver_connection.execute(";\n".join(statements))
+    driver = cast(asyncpg.Connection, raw.driver_connection)
+    await driver.execute(";\n".join(statements))
