@@ -8,13 +8,17 @@ from uuid import UUID
 
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.logs import log
-from etlfabric_dagster.services import connections, interactive
+from etlfabric_dagster.services import connections, dbt_models, interactive
 
 Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 ANSWERS: dict[str, Answer] = {
     "check": connections.answer_check,
     "discover": connections.answer_discover,
+    "change_dbt": dbt_models.answer_change,
+    "regenerate": dbt_models.answer_regenerate,
+    "preview": dbt_models.answer_preview,
+    "query": dbt_models.answer_query,
 }
 
 

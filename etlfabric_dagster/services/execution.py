@@ -129,7 +129,7 @@ async def after_load(claimed: ClaimedRun, results: Mapping[str, StreamResult]) -
         if changed:
             await scope.touch_config()
     if changed:
-        await dbt_models.regenerate(SYSTEM, claimed.org_slug)
+        await dbt_models.regenerate_here(claimed.org_id)
     async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
         return await dbt_models.nodes_of(scope, claimed.pipeline_name)
 

@@ -199,7 +199,7 @@ async def _flush(scope: OrgScope, conflict: str) -> None:
         raise ConflictError(conflict, "Choose another name or another table prefix.") from exc
 
 
-def _with_connection() -> Select[tuple[Pipeline, str | None]]:
+def _with_connection() -> Select[Any]:
     return select(Pipeline, Connection.name).outerjoin(
         Connection, Connection.id == Pipeline.connection_id
     )

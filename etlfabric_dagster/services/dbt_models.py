@@ -1,0 +1,225 @@
+"""dbt models as people ask for them: put, list, show, delete, preview, query, import.
+
+Whatever parses or runs tenants' SQL is asked of an interactive worker and runs in the sandbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
+from etlfabric_dagster.models import DbtModel
+from etlfabric_dagster.sandbox import dbt_paths
+from etlfabric_dagster.schemas.base import Page
+from etlfabric_dagster.schemas.dbt_models import (
+    DbtFile,
+    DbtModelOut,
+    DbtOrigin,
+    ImportReport,
+    TableResult,
+)
+from etlfabric_dagster.schemas.jobs import DbtProject, Limits, PreviewJob, QueryJob
+from etlfabric_dagster.services import dbt_import, dbt_store, interactive, sandbox, tenants
+from etlfabric_dagster.services.scope import SYSTEM, Actor, OrgScope, org_scope, org_scope_by_id
+
+PARSE_TIMEOUT_S = 150
+MAX_ROWS = 100_000
+
+
+async def put(actor: Actor, slug: str, path: str, content: str) -> DbtModelOut:
+    """Store a file; parsed first.
+
+    Raises:
+        InvalidInputError: the path or the content cannot be part of a project.
+        TransformError: the project does not compile with it; nothing is stored.
+    """
+    dbt_paths.check(path, content)
+    await _change(actor, slug, put={path: content})
+    async with org_scope(actor, slug) as scope:
+        return await get(scope, path)
+
+
+async def delete(actor: Actor, slug: str, path: str) -> None:
+    """Delete a tenant's file; its relation stays.
+
+    Raises:
+        NotFoundError: no such file.
+        ConflictError: the file is generated.
+        TransformError: others still refer to it.
+    """
+    async with org_scope(actor, slug) as scope:
+        row = await _find(scope, path)
+        if row.origin == DbtOrigin.GENERATED:
+            raise ConflictError(
+                f"{path} is generated from a stream and written anew with it.",
+                "Deselect the stream, or put a file of your own at that path.",
+            )
+    await _change(actor, slug, delete=[path])
+
+
+async def list_models(scope: OrgScope) -> Page[DbtModelOut]:
+    """All files by path, without their content."""
+    rows = await scope.session.scalars(select(DbtModel).order_by(DbtModel.path))
+    return Page(items=tuple(_out(row, content=False) for row in rows))
+
+
+async def get(scope: OrgScope, path: str) -> DbtModelOut:
+    """One file with its content. Raises NotFoundError."""
+    return _out(await _find(scope, path), content=True)
+
+
+async def preview(actor: Actor, slug: str, path: str, *, limit: int = 20) -> TableResult:
+    """First rows of a model, run read-only; nothing is written. Raises TransformError."""
+    async with org_scope(actor, slug) as scope:
+        org_id = scope.org_id
+        await _find(scope, path)
+    arguments = {"path": path, "limit": _checked_limit(limit)}
+    answer = await interactive.ask(org_id, "preview", arguments)
+    answer.pop("compiled_sql", None)
+    return TableResult.model_validate(answer)
+
+
+async def query(actor: Actor, slug: str, sql: str, *, limit: int = 1000) -> TableResult:
+    """Rows of a query as the org's read-only login. Raises TransformError, InvalidInputError."""
+    async with org_scope(actor, slug) as scope:
+        scope.require_active()
+        org_id = scope.org_id
+    arguments = {"sql": sql, "limit": _checked_limit(limit)}
+    return TableResult.model_validate(await interactive.ask(org_id, "query", arguments))
+
+
+async def import_project(actor: Actor, slug: str, files: Mapping[str, bytes]) -> ImportReport:
+    """Take an existing dbt project. Raises TransformError; nothing is stored then."""
+    async with org_scope(actor, slug) as scope:
+        scope.require_active()
+        known = await dbt_store.files_of(scope)
+    taken, report = dbt_import.plan(files, tuple(known.values()))
+    if not taken:
+        raise InvalidInputError(
+            "The project holds no file that can be imported.", "See what was skipped and why."
+        )
+    await _change(actor, slug, put=taken)
+    return report
+
+
+async def regenerate(actor: Actor, slug: str) -> bool:
+    """Bring staging in line with the streams, on an interactive worker."""
+    async with org_scope(actor, slug) as scope:
+        org_id = scope.org_id
+    answer = await interactive.ask(org_id, "regenerate", {}, timeout_s=PARSE_TIMEOUT_S)
+    return bool(answer["changed"])
+
+
+async def regenerate_here(org_id: UUID) -> bool:
+    """The same in this process: for workers, who reach the sandbox themselves."""
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        return await dbt_store.regenerate(scope)
+
+
+async def build_input(scope: OrgScope) -> tuple[DbtProject, str | None]:
+    """The files and the packed manifest that a build starts from."""
+    manifest = await dbt_store.manifest_of(scope)
+    files = await dbt_store.files_of(scope)
+    return DbtProject(files=tuple(files.values())), manifest.packed if manifest else None
+
+
+async def nodes_of(scope: OrgScope, pipeline: str) -> tuple[str, ...]:
+    """Unique ids of the dbt nodes that a pipeline builds."""
+    manifest = await dbt_store.manifest_of(scope)
+    return tuple(manifest.selections.get(pipeline, ())) if manifest else ()
+
+
+async def answer_change(org_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The worker's side of put, delete and import."""
+
+    def edit(files: dbt_store.Files) -> None:
+        for path in arguments["delete"]:
+            files.pop(path, None)
+        for path, content in arguments["put"].items():
+            files[path] = DbtFile(path=path, content=content, origin=DbtOrigin.TENANT)
+
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        return {"changed": await dbt_store.change(scope, edit)}
+
+
+async def answer_regenerate(org_id: UUID, _arguments: dict[str, Any]) -> dict[str, Any]:
+    """The worker's side of `regenerate`."""
+    return {"changed": await regenerate_here(org_id)}
+
+
+async def answer_preview(org_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The worker's side of `preview`."""
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        project, packed = await build_input(scope)
+    job = PreviewJob(
+        project=project,
+        packed=packed,
+        warehouse=await tenants.reader_warehouse(org_id),
+        path=arguments["path"],
+        limit=arguments["limit"],
+        timeout_s=settings.query_timeout_s,
+        limits=Limits(wall_s=settings.query_timeout_s + 30),
+    )
+    return await sandbox.run(job)
+
+
+async def answer_query(org_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The worker's side of `query`."""
+    job = QueryJob(
+        warehouse=await tenants.reader_warehouse(org_id),
+        sql=arguments["sql"],
+        limit=arguments["limit"],
+        timeout_s=settings.query_timeout_s,
+        limits=Limits(wall_s=settings.query_timeout_s + 30),
+    )
+    return await sandbox.run(job)
+
+
+async def _change(
+    actor: Actor,
+    slug: str,
+    *,
+    put: Mapping[str, str] | None = None,
+    delete: list[str] | None = None,
+) -> None:
+    async with org_scope(actor, slug) as scope:
+        scope.require_active()
+        org_id = scope.org_id
+    arguments = {"put": dict(put or {}), "delete": delete or []}
+    await interactive.ask(org_id, "change_dbt", arguments, timeout_s=PARSE_TIMEOUT_S)
+
+
+async def _find(scope: OrgScope, path: str) -> DbtModel:
+    row = await scope.session.scalar(select(DbtModel).where(DbtModel.path == path))
+    if row is None:
+        raise NotFoundError(
+            f"There is no dbt file '{path[:200]}' in '{scope.slug}'.",
+            f"List them: etlfabric dbt-models list {scope.slug}",
+        )
+    return row
+
+
+def _checked_limit(limit: int) -> int:
+    if not 1 <= limit <= MAX_ROWS:
+        raise InvalidInputError(
+            f"A limit of {limit} rows is out of range.",
+            f"Give 1 to {MAX_ROWS:,}.",
+            field="limit",
+        )
+    return limit
+
+
+def _out(row: DbtModel, *, content: bool) -> DbtModelOut:
+    return DbtModelOut(
+        path=row.path,
+        name=dbt_paths.name(row.path),
+        origin=DbtOrigin(row.origin),
+        kind=dbt_paths.kind(row.path),
+        content=row.content if content else None,
+        updated_at=row.updated_at,
+    )
