@@ -46,9 +46,9 @@ def plan(
 def _place(path: str) -> str:
     """Models go to staging/ or marts/ by their folder or name; the rest keeps its folder."""
     parts = PurePosixPath(path).parts
-    if parts[0] in FOLDERS and len(parts) > 1:
+    if len(parts) > 1 and parts[0] in FOLDERS:
         return path
-    if parts[0] == "models" and len(parts) > 1:
+    if len(parts) > 1 and parts[0] == "models":
         inner = parts[1:]
         name = inner[-1].lower()
         staged = any(part.lower() in STAGING_HINTS for part in inner[:-1])

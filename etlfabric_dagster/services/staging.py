@@ -135,7 +135,7 @@ def _model_properties(schema: TableSchema, names: Mapping[str, str]) -> dict[str
             tests.append("not_null")
         if [column.name] == key and not versions:
             tests.append("unique")
-        if column.name == PARENT_ID and schema.parent in names:
+        if column.name == PARENT_ID and schema.parent is not None and schema.parent in names:
             to = f"ref('{names[schema.parent]}')"
             tests.append({"relationships": {"arguments": {"to": to, "field": ROW_ID}}})
         entry = {"name": column.name, "quote": True, "data_type": column.type}

@@ -1,0 +1,70 @@
+"""The Python API: a thin, synchronous face over the services.
+
+    with Fabric.connect() as fabric:
+        acme = fabric.orgs.create("acme", name="Acme Inc.")
+
+Every method blocks; every refusal is a `FabricError` with a message and a remedy.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from etlfabric_dagster.aio import run as _run
+from etlfabric_dagster.db import dispose
+from etlfabric_dagster.fabric.orgs import Org, Orgs
+from etlfabric_dagster.fabric.work import Run
+from etlfabric_dagster.schemas.orgs import TokenOut, UserOut
+from etlfabric_dagster.services import users
+from etlfabric_dagster.services.scope import OPERATOR, Actor
+
+__all__ = ["Fabric", "Org", "Run"]
+
+
+class Fabric:
+    """An install, as its operator. Use as a context manager: it holds database connections."""
+
+    def __init__(self, actor: Actor = OPERATOR) -> None:
+        self._actor = actor
+        self.orgs = Orgs(actor)
+        self.users = Users(actor)
+
+    @classmethod
+    def connect(cls) -> Fabric:
+        """The install that the settings name (`ETLFABRIC_HOME` or `ETLFABRIC_DATABASE_URL`).
+
+        >>> with Fabric.connect() as fabric:  # doctest: +SKIP
+        ...     [org.slug for org in fabric.orgs.list()]
+        ['demo']
+        """
+        return cls()
+
+    def close(self) -> None:
+        """Give back the database connections. Idempotent."""
+        _run(dispose())
+
+    def __enter__(self) -> Fabric:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Users:
+    """People of the install."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def create(self, email: str, *, operator: bool = False) -> UserOut:
+        """Register a person. Raises ConflictError."""
+        return _run(users.create(self._actor, email, operator=operator))
+
+    def token(self, email: str) -> TokenOut:
+        """Issue an API token, shown this once. Raises NotFoundError."""
+        return _run(users.issue_token(self._actor, email))

@@ -1,0 +1,123 @@
+"""Orgs of an install."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from etlfabric_dagster.aio import run as _run
+from etlfabric_dagster.erasure import erase_org
+from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.fabric.base import InOrg, Streams
+from etlfabric_dagster.fabric.sources import Connections, Pipelines, Uploads
+from etlfabric_dagster.fabric.work import DbtModels, Runs, Schedules
+from etlfabric_dagster.schemas.dbt_models import TableResult
+from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut
+from etlfabric_dagster.schemas.pipelines import PipelineOut
+from etlfabric_dagster.schemas.streams import SchemaPolicy
+from etlfabric_dagster.services import (
+    dbt_models,
+    orgs,
+)
+from etlfabric_dagster.services.scope import Actor
+
+
+class Orgs:
+    """Orgs of the install."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def create(self, slug: str, *, name: str) -> Org:
+        """Create an org with its schemas and roles. Raises ConflictError when the slug is taken.
+
+        >>> acme = fabric.orgs.create("acme", name="Acme Inc.")  # doctest: +SKIP
+        """
+        return Org(self._actor, _run(orgs.create(self._actor, slug, name)))
+
+    def get(self, slug: str) -> Org:
+        """One org. Raises NotFoundError."""
+        return Org(self._actor, _run(orgs.get(self._actor, slug)))
+
+    def list(self) -> list[Org]:
+        """All orgs by slug."""
+        found: list[Org] = []
+        cursor: str | None = None
+        while True:
+            page = _run(orgs.list_orgs(self._actor, cursor))
+            found += [Org(self._actor, org) for org in page.items]
+            cursor = page.next
+            if cursor is None:
+                return found
+
+
+class Org(InOrg):
+    """One org. `info` is how it stood when it was fetched."""
+
+    def __init__(self, actor: Actor, info: OrgOut) -> None:
+        super().__init__(actor, info.slug)
+        self.info = info
+        self.connections = Connections(actor, info.slug)
+        self.pipelines = Pipelines(actor, info.slug)
+        self.runs = Runs(actor, info.slug)
+        self.schedules = Schedules(actor, info.slug)
+        self.dbt_models = DbtModels(actor, info.slug)
+        self.uploads = Uploads(actor, info.slug)
+
+    @property
+    def slug(self) -> str:
+        """The immutable name."""
+        return self._slug
+
+    def register_source(
+        self,
+        name: str,
+        *,
+        connector: str,
+        config: Mapping[str, Any],
+        credentials: Mapping[str, str] | None = None,
+        streams: Streams = "all",
+        schema_policy: SchemaPolicy | str = SchemaPolicy.EVOLVE,
+        table_prefix: str | None = None,
+    ) -> PipelineOut:
+        """A connection and a pipeline of the same name.
+
+        Raises InvalidInputError, ConflictError, ConnectorError. When the source cannot be
+        discovered the connection is removed again.
+        """
+        self.connections.create(name, connector=connector, config=config, credentials=credentials)
+        try:
+            return self.pipelines.create(
+                name,
+                connection=name,
+                streams=streams,
+                schema_policy=schema_policy,
+                table_prefix=table_prefix,
+            )
+        except FabricError:
+            self.connections.delete(name)
+            raise
+
+    def query(self, sql: str, *, limit: int = 1000) -> TableResult:
+        """Rows of a query, as the org's read-only login; search path marts, staging, raw.
+
+        >>> acme.query("select count(*) from daily_orders").rows  # doctest: +SKIP
+        ((365,),)
+        """
+        return _run(dbt_models.query(self._actor, self._slug, sql, limit=limit))
+
+    def bi_credentials(self, *, roll: bool = False) -> BiCredentials:
+        """The stable login for BI tools; with `roll` a new password."""
+        return self._scoped(lambda scope: orgs.bi_credentials(scope, roll=roll))
+
+    def suspend(self) -> None:
+        """Cancel its runs, close its logins, skip its schedules. Data is kept."""
+        self.info = _run(orgs.suspend(self._actor, self._slug))
+
+    def resume(self) -> None:
+        """Open it again."""
+        self.info = _run(orgs.resume(self._actor, self._slug))
+
+    def erase(self) -> EraseReport:
+        """Remove it everywhere, Dagster's records included; reports what was there."""
+        return erase_org(self._actor, self._slug)
