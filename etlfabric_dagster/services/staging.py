@@ -7,7 +7,6 @@ bookkeeping out. Names, once given, stay: `stg_{stream}` where that is free in t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,7 +106,8 @@ def _select(schema: TableSchema, *, has_children: bool) -> str:
             f"{_quoted(VALID_TO)} is null as is_current",
         ]
     listed = ",\n    ".join(columns) or "*"
-    header = f"-- Generated from stream {json.dumps(schema.stream)}; copy it to edit it.\n"
+    # the table's name, not the stream's: that could hold Jinja, which comments do not stop
+    header = f"-- Generated from {schema.table}; copy it to edit it.\n"
     source = f"{{{{ source('raw', '{schema.table}') }}}}"
     return f"{header}select\n    {listed}\nfrom {source}\n"
 
