@@ -14,8 +14,9 @@ from pathlib import Path
 from etlfabric_dagster.errors import FabricError, SandboxError
 from etlfabric_dagster.sandbox import jobs, leash, limits, wire
 from etlfabric_dagster.sandbox.emitter import Emitter, LogHandler
-from etlfabric_dagster.schemas.jobs import DoneEvent, FailedEvent, Job
+from etlfabric_dagster.schemas.jobs import DoneEvent, EgressPolicy, FailedEvent, Job
 from etlfabric_dagster.schemas.runs import ErrorInfo
+from etlfabric_dagster.security.egress import install_audit_hook
 
 
 def main(conn: socket.socket, workdir: Path, server: int) -> int:
@@ -57,7 +58,16 @@ def _settle(workdir: Path, job: Job) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
+    _close_network(job)
     limits.apply(job.limits)
+
+
+def _close_network(job: Job) -> None:
+    """Python code may dial what the connection may. The warehouse is reached through libpq, which
+    this hook does not see.
+    """
+    source = getattr(job, "source", None)
+    install_audit_hook(source.egress if source else EgressPolicy())
 
 
 def _verdict(job: Job, emit: Emitter, workdir: str) -> DoneEvent | FailedEvent:

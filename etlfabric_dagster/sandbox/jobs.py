@@ -19,6 +19,7 @@ Handler = Callable[[Any, Emit, str], dict[str, Any]]
 HANDLERS: dict[str, str] = {
     "check": "etlfabric_dagster.sandbox.sources:check",
     "discover": "etlfabric_dagster.sandbox.sources:discover",
+    "extract": "etlfabric_dagster.sandbox.extract:extract",
 }
 
 

@@ -12,6 +12,7 @@ from etlfabric_dagster.testing import SandboxServer, sandbox_server
 
 ENTRY_POINTS = """[etlfabric.connectors]
 plugin = tests.test_sandbox.plugin:CONNECTOR
+loader = tests.test_sandbox.loader:CONNECTOR
 """
 
 

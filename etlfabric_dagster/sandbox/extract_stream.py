@@ -1,0 +1,255 @@
+"""One stream: read it, fit the table, load it. All of it commits, or none."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+from dlt.common.schema import Schema
+from dlt.extract import DltResource, DltSource
+
+from etlfabric_dagster.connectors.base import LOAD_ID, ROW_HASH, Connector, ExtractContext
+from etlfabric_dagster.errors import LoadError
+from etlfabric_dagster.sandbox import catalog, evolution, extract_append, extract_changes
+from etlfabric_dagster.sandbox.catalog import Tables
+from etlfabric_dagster.sandbox.destination import LoadPlan
+from etlfabric_dagster.sandbox.extract_items import ItemStep
+from etlfabric_dagster.sandbox.extract_policy import SchemaGate
+from etlfabric_dagster.sandbox.extract_state import LoadPipeline
+from etlfabric_dagster.schemas.jobs import ExtractJob
+from etlfabric_dagster.schemas.runs import StreamResult
+from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
+
+LOAD_WORKERS = 4  # COPY streams at once; the login allows 20 connections
+_naming = NamingConvention(63)
+
+
+@dataclass
+class StreamLoad:
+    """The load of one stream in this run."""
+
+    job: ExtractJob
+    plan: StreamPlan
+    connector: Connector
+    pipeline: LoadPipeline
+    load_plan: LoadPlan
+    conn: psycopg.Connection
+    before: Tables
+    """The stream's tables as they were."""
+    workdir: str
+    on_progress: Callable[[int], None]
+    warnings: list[str] = field(default_factory=list)
+    rows: int = 0
+
+    def run(self) -> StreamResult:
+        """Load it. Raises whatever went wrong; then nothing of it is visible."""
+        started = time.monotonic()
+        self._refuse_impossible()
+        self._reload_what_was_dropped()
+        if self.plan.full_refresh:
+            self.pipeline.forget(self.plan.name, self.plan.table)
+        self._remove_unfinished()
+        gate, step = self._extract()
+        size_bytes = self._load()
+        after = self._finish(step)
+        return StreamResult(
+            rows=self.rows,
+            bytes=size_bytes,
+            seconds=round(time.monotonic() - started, 3),
+            warnings=tuple(self.warnings),
+            tables=extract_changes.describe(
+                self.plan, after, self.primary_key, self.pipeline.parent_of
+            ),
+            schema_changes=(
+                *extract_changes.compare(self.plan.name, self.before, after),
+                *self._removed_news(),
+                *gate.ignored,
+            ),
+        )
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """In the raw table's spelling."""
+        return tuple(map(_naming.normalize_identifier, self.plan.primary_key))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the raw table does not exist yet."""
+        return self.plan.table not in self.before
+
+    @property
+    def appends(self) -> bool:
+        """Whether rows are added to those already there, unmerged."""
+        mode = self.plan.mode
+        return mode is LoadMode.APPEND or (mode is LoadMode.INCREMENTAL and not self.primary_key)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether this load puts its rows in place of all others."""
+        if self.plan.mode is LoadMode.SCD2:
+            return False
+        whole = self.plan.full_refresh or self.plan.mode is LoadMode.FULL
+        return whole or (self.appends and self.is_new)
+
+    def _refuse_impossible(self) -> None:
+        name, mode = self.plan.name, self.plan.mode
+        if mode is LoadMode.MERGE and not self.plan.primary_key:
+            raise LoadError(
+                f"{name} is to be merged but has no primary key.",
+                "Choose its primary key, or load it in Full.",
+                code="no_primary_key",
+                stream=name,
+            )
+        if mode in (LoadMode.APPEND, LoadMode.INCREMENTAL) and not self.plan.cursor:
+            raise LoadError(
+                f"{name} is loaded in mode {mode} but has no cursor: every run would load all of"
+                " it again.",
+                "Choose a cursor, or load it in Full.",
+                code="no_cursor",
+                stream=name,
+            )
+
+    def _reload_what_was_dropped(self) -> None:
+        known = self.pipeline.table_names(self.plan.table)
+        lost = [table for table in known if table not in self.before]
+        if lost and not self.plan.full_refresh:
+            self.warnings.append(
+                f"{', '.join(lost)} no longer existed; {self.plan.name} was loaded again from its"
+                " start."
+            )
+            self.plan = self.plan.model_copy(update={"full_refresh": True})
+
+    def _remove_unfinished(self) -> None:
+        if self.is_new or not self.appends or self.plan.full_refresh:
+            return
+        chain = [self.plan.table, *(t for t in self.before if t != self.plan.table)]
+        extract_append.remove_unfinished(self.conn, self.job.warehouse.raw, self.before, chain)
+
+    def _extract(self) -> tuple[SchemaGate, ItemStep]:
+        accepted = self.job.accepted_columns.get(self.plan.name, ())
+        root = self.before.get(self.plan.table)
+        gate = SchemaGate(self.job.schema_policy, self.plan, root, accepted)
+        resource = self._resource(gate)
+        step = self._step(resource, gate)
+        source = DltSource(
+            Schema(self.pipeline.schema_name), "etlfabric", [resource.add_step(step)]
+        )
+        source.root_key = True
+        self.pipeline.before_state = lambda: self._note_removed(gate)
+        with gate.installed():
+            self.pipeline.extract(source)
+            self.pipeline.normalize()
+        return gate, step
+
+    def _resource(self, gate: SchemaGate) -> DltResource:
+        context = ExtractContext(
+            workdir=self.workdir,
+            progress=lambda _stream, rows: self.on_progress(rows),
+            warn=lambda _stream, text: self.warnings.append(text),
+            state=self.pipeline.own_state["connector"],
+            hash_key=self.job.hash_key,
+            accept=gate.accept,
+        )
+        (resource,) = self.connector.resources(self.job.source, (self.plan,), context)
+        resource.apply_hints(write_disposition=self._disposition())
+        if self.plan.mode is LoadMode.SCD2 and self.plan.cursor and self.primary_key:
+            resource.apply_hints(merge_key=list(self.primary_key))  # absent rows are not gone
+        return resource
+
+    def _disposition(self, row_version: str | None = None) -> Any:
+        if self.plan.mode is LoadMode.SCD2:
+            version = {"row_version_column_name": row_version} if row_version else {}
+            return {"disposition": "merge", "strategy": "scd2", **version}
+        if self.replaces:
+            return "replace"
+        return "append" if self.appends else "merge"
+
+    def _step(self, resource: DltResource, gate: SchemaGate) -> ItemStep:
+        versioned = False
+
+        def use_row_hash() -> None:
+            nonlocal versioned
+            if not versioned:
+                versioned = True
+                resource.apply_hints(write_disposition=self._disposition(ROW_HASH))
+
+        return ItemStep(
+            policies={} if self.connector.applies_column_policies else self.plan.columns,
+            hash_key=self.job.hash_key,
+            on_rows=self._count,
+            on_columns=gate.saw,
+            on_versioned=use_row_hash if self.plan.mode is LoadMode.SCD2 else None,
+        )
+
+    def _count(self, rows: int) -> None:
+        self.rows += rows
+        self.on_progress(self.rows)
+
+    def _load(self) -> int:
+        """Fit the tables and load the package; returns its size in bytes."""
+        warehouse, table = self.job.warehouse, self.plan.table
+        wanted = self.pipeline.wanted_types(table)
+        found = evolution.plan(
+            self.conn, warehouse, self.plan.name, self.before, wanted, replaces=self.replaces
+        )
+        lost = evolution.apply(self.conn, warehouse.raw, found.now)
+        self.warnings += [
+            f"{view} does not work with the new types and was dropped." for view in lost
+        ]
+        evolution.drop_outdated(self.conn, warehouse, table, wanted)
+        refreshes = self.plan.full_refresh and self.plan.mode is LoadMode.SCD2
+        self.load_plan.truncate = {table} if refreshes else set()
+        self.load_plan.retypes = found.later
+        size_bytes = self._package_bytes()
+        self.pipeline.load(workers=LOAD_WORKERS)
+        return size_bytes
+
+    def _package_bytes(self) -> int:
+        tables = set(self.pipeline.table_names(self.plan.table))
+        packages = map(
+            self.pipeline.get_load_package_info, self.pipeline.list_normalized_load_packages()
+        )
+        jobs = [job for package in packages for job in package.jobs["new_jobs"]]
+        return sum(
+            os.path.getsize(job.file_path) for job in jobs if job.job_file_info.table_name in tables
+        )
+
+    def _finish(self, step: ItemStep) -> Tables:
+        """Columns without values, indexes; returns the tables as they stand."""
+        schema, table = self.job.warehouse.raw, self.plan.table
+        after = self._read()
+        if table not in after:
+            self.warnings.append(f"{self.plan.name} had no rows; its table is made with the first.")
+            return after
+        nulls = self.pipeline.null_columns(table)
+        nulls[table] = sorted({*nulls.get(table, []), *step.null_columns})
+        for name, columns in nulls.items():
+            new = [column for column in columns if column not in after.get(name, columns)]
+            catalog.add_text_columns(self.conn, schema, name, new)
+        if LOAD_ID in after[table] and self.appends:
+            name = extract_append.index_name(table)
+            catalog.ensure_index(self.conn, schema, table, (LOAD_ID,), name)
+        return self._read() if any(nulls.values()) else after
+
+    def _read(self) -> Tables:
+        return catalog.read_tables(self.conn, self.job.warehouse.raw, [self.plan.table])
+
+    def _note_removed(self, gate: SchemaGate) -> None:
+        """Remember which columns the source lacks, so that it is news only once."""
+        if gate.seen is None:
+            return
+        noted = self.pipeline.own_state["removed"]
+        gone = extract_changes.missing(self.before.get(self.plan.table, {}), gate.seen)
+        self._newly_removed = [c for c in gone if c not in noted.get(self.plan.name, [])]
+        noted[self.plan.name] = gone
+
+    _newly_removed: list[str] = field(default_factory=list)
+
+    def _removed_news(self) -> tuple[Any, ...]:
+        root = self.before.get(self.plan.table, {})
+        return tuple(extract_changes.removed(self.plan, root, self._newly_removed))
