@@ -32,7 +32,7 @@ def explain(stream: str, exc: BaseException) -> FabricError:
         if error:
             return error
     root = chain[-1]
-    first_line = (str(root).strip().splitlines() or [""])[0][:300]
+    first_line = " ".join(str(root).split())[:600]
     return LoadError(
         f"{stream} failed in a way we did not expect: {type(root).__name__}: {first_line}"
         " Its old rows stay.",

@@ -30,21 +30,23 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
         hash_key: str,
         on_rows: Callable[[int], None],
         on_columns: Callable[[list[str]], None],
-        on_versioned: Callable[[], None] | None,
+        on_history: Callable[[bool], None] | None,
     ) -> None:
-        """`policies` is empty where the connector applied them; `on_versioned` is called before
-        the first rows that carry their own row hash (scd2), None for other modes.
+        """`policies` is empty where the connector applied them. `on_history`, for scd2 only, is
+        told before the first row whether rows carry a hash of their own.
         """
         super().__init__(lambda item: item)
         self._policies = {_naming.normalize_identifier(k): v for k, v in policies.items()}
         self._hash_key = hash_key
-        self._on_rows, self._on_columns, self._on_versioned = on_rows, on_columns, on_versioned
+        self._on_rows, self._on_columns, self._on_history = on_rows, on_columns, on_history
+        self._tracks_history = on_history is not None
         self.null_columns: set[str] = set()
         """Columns of Arrow tables without a type: all their values are NULL."""
 
     def __call__(self, item: Any, meta: Any = None) -> Any:
         if isinstance(meta, ImportFileMeta):
-            self._versioned()
+            self._history(has_hash=True)
+            self._on_rows(meta.metrics.items_count)
             return item if item is not None else []  # dlt drops None, file and all
         if isinstance(item, list):
             return [self._one(part) for part in item]
@@ -55,6 +57,7 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
             self._on_rows(item.num_rows)
             return self._arrow(item)
         self._on_rows(1)
+        self._history(has_hash=False)
         return self._mapping(item) if isinstance(item, dict) and self._policies else item
 
     def _mapping(self, item: dict[str, Any]) -> dict[str, Any]:
@@ -81,16 +84,19 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
             for field in table.schema
             if pa.types.is_null(field.type)
         }
-        return self._hashed(table) if self._on_versioned else table
+        if self._tracks_history:
+            table = self._hashed(table)
+        return table
 
     def _hashed(self, table: pa.Table) -> pa.Table:
-        self._versioned()
+        self._history(has_hash=True)
         hashes = [row_hash(row) for row in table.to_pylist()]
         return table.append_column(ROW_HASH, pa.array(hashes, pa.string()))
 
-    def _versioned(self) -> None:
-        if self._on_versioned:
-            self._on_versioned()
+    def _history(self, *, has_hash: bool) -> None:
+        if self._on_history:
+            self._on_history(has_hash)
+            self._on_history = None
 
     def _policy(self, name: str) -> ColumnPolicy:
         return self._policies.get(_naming.normalize_identifier(name), ColumnPolicy.KEEP)

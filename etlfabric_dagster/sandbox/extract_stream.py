@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.common.schema import Schema
+from dlt.common.schema.utils import new_table
 from dlt.extract import DltResource, DltSource
 
 from etlfabric_dagster.connectors.base import LOAD_ID, ROW_HASH, Connector, ExtractContext
@@ -45,6 +46,8 @@ class StreamLoad:
     on_progress: Callable[[int], None]
     warnings: list[str] = field(default_factory=list)
     rows: int = 0
+    _newly_removed: list[str] = field(default_factory=list)
+    _sources: list[DltSource] = field(default_factory=list)
 
     def run(self) -> StreamResult:
         """Load it. Raises whatever went wrong; then nothing of it is visible."""
@@ -135,10 +138,10 @@ class StreamLoad:
         root = self.before.get(self.plan.table)
         gate = SchemaGate(self.job.schema_policy, self.plan, root, accepted)
         resource = self._resource(gate)
-        step = self._step(resource, gate)
-        source = DltSource(
-            Schema(self.pipeline.schema_name), "etlfabric", [resource.add_step(step)]
-        )
+        step = self._step(gate)
+        schema = Schema(self.pipeline.schema_name)
+        source = DltSource(schema, "etlfabric", [resource.add_step(step)])
+        self._sources = [source]
         source.root_key = True
         self.pipeline.before_state = lambda: self._note_removed(gate)
         with gate.installed():
@@ -156,34 +159,33 @@ class StreamLoad:
             accept=gate.accept,
         )
         (resource,) = self.connector.resources(self.job.source, (self.plan,), context)
-        resource.apply_hints(write_disposition=self._disposition())
+        if self.plan.mode is not LoadMode.SCD2:
+            resource.apply_hints(write_disposition=self._disposition())
         if self.plan.mode is LoadMode.SCD2 and self.plan.cursor and self.primary_key:
             resource.apply_hints(merge_key=list(self.primary_key))  # absent rows are not gone
         return resource
 
-    def _disposition(self, row_version: str | None = None) -> Any:
-        if self.plan.mode is LoadMode.SCD2:
-            version = {"row_version_column_name": row_version} if row_version else {}
-            return {"disposition": "merge", "strategy": "scd2", **version}
+    def _disposition(self) -> str:
         if self.replaces:
             return "replace"
         return "append" if self.appends else "merge"
 
-    def _step(self, resource: DltResource, gate: SchemaGate) -> ItemStep:
-        versioned = False
-
-        def use_row_hash() -> None:
-            nonlocal versioned
-            if not versioned:
-                versioned = True
-                resource.apply_hints(write_disposition=self._disposition(ROW_HASH))
+    def _step(self, gate: SchemaGate) -> ItemStep:
+        def keep_history(has_hash: bool) -> None:
+            version = {"row_version_column_name": ROW_HASH} if has_hash else {}
+            disposition: Any = {"disposition": "merge", "strategy": "scd2", **version}
+            source = self._sources[0]
+            source.resources[self.plan.table].apply_hints(write_disposition=disposition)
+            if has_hash:  # dlt's scd2 hint drops the type that comes with a file (1.31)
+                column: Any = {"name": ROW_HASH, "data_type": "text", "nullable": False}
+                source.schema.update_table(new_table(self.plan.table, columns=[column]))
 
         return ItemStep(
             policies={} if self.connector.applies_column_policies else self.plan.columns,
             hash_key=self.job.hash_key,
             on_rows=self._count,
             on_columns=gate.saw,
-            on_versioned=use_row_hash if self.plan.mode is LoadMode.SCD2 else None,
+            on_history=keep_history if self.plan.mode is LoadMode.SCD2 else None,
         )
 
     def _count(self, rows: int) -> None:
@@ -247,8 +249,6 @@ class StreamLoad:
         gone = extract_changes.missing(self.before.get(self.plan.table, {}), gate.seen)
         self._newly_removed = [c for c in gone if c not in noted.get(self.plan.name, [])]
         noted[self.plan.name] = gone
-
-    _newly_removed: list[str] = field(default_factory=list)
 
     def _removed_news(self) -> tuple[Any, ...]:
         root = self.before.get(self.plan.table, {})

@@ -36,7 +36,7 @@ class Bench:
     def run(
         self, config: dict[str, Any], *plans: StreamPlan, cached: bool = True, **fields: Any
     ) -> dict[str, StreamResult]:
-        """Load; returns each stream's result."""
+        """Load; returns each stream's result. Prints what failed, for whoever reads a failure."""
         job = ExtractJob(
             pipeline="p_test",
             source=SourceConfig(connector="loader", config=config),
@@ -51,6 +51,7 @@ class Bench:
         for event in self.sandbox.client.call(job):
             if isinstance(event, StreamEvent):
                 results[event.name] = event.result
+                print(event.name, event.result.error)
             if isinstance(event, DoneEvent):
                 self.payload = event.payload
                 self.state = event.payload["state"]
@@ -93,3 +94,147 @@ def test_full_replaces_everything(bench: Bench, form: str) -> None:
     second = bench.run(orders((2, "", 3), (3, "c", 3), form=form), plan(LoadMode.FULL))
     assert second["orders"].rows == 2
     assert bench.rows(ALL) == [(2, "", 3), (3, "c", 3)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_incremental_merges_by_key(bench: Bench, form: str) -> None:
+    by_key = plan(LoadMode.INCREMENTAL, cursor="at", primary_key=("id",))
+    bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_key)
+    second = bench.run(orders((1, "a", 1), (2, "b2", 3), (3, "c", 4), form=form), by_key)
+    assert second["orders"].rows == 2
+    assert bench.rows(ALL) == [(1, "a", 1), (2, "b2", 3), (3, "c", 4)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_incremental_without_key_appends(bench: Bench, form: str) -> None:
+    by_cursor = plan(LoadMode.INCREMENTAL, cursor="at")
+    bench.run(orders((1, "a", 1), form=form), by_cursor)
+    bench.run(orders((1, "a", 1), (1, "a2", 2), form=form), by_cursor)
+    assert bench.rows(ALL) == [(1, "a", 1), (1, "a2", 2)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_merge_needs_no_cursor(bench: Bench, form: str) -> None:
+    by_key = plan(LoadMode.MERGE, primary_key=("id",))
+    bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_key)
+    bench.run(orders((2, "b2", 2), (3, "c", 3), form=form), by_key)
+    assert bench.rows(ALL) == [(1, "a", 1), (2, "b2", 2), (3, "c", 3)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_scd2_keeps_versions(bench: Bench, form: str) -> None:
+    history = plan(LoadMode.SCD2, primary_key=("id",))
+    bench.run(orders((1, "a", 1), (2, "b", 1), form=form), history)
+    bench.run(orders((1, "a", 1), (2, "b2", 1), form=form), history)
+    bench.run(orders((1, "a", 1), (2, "b2", 1), form=form), history)
+    found = bench.rows("SELECT id, name, _dlt_valid_to IS NULL FROM shop__orders ORDER BY id, name")
+    assert found == [(1, "a", True), (2, "b", False), (2, "b2", True)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_full_refresh_of_scd2_starts_history_again(bench: Bench, form: str) -> None:
+    history = plan(LoadMode.SCD2, primary_key=("id",))
+    bench.run(orders((1, "a", 1), form=form), history)
+    bench.run(orders((1, "b", 1), form=form), history.model_copy(update={"full_refresh": True}))
+    assert bench.rows("SELECT name, _dlt_valid_to FROM shop__orders") == [("b", None)]
+    bench.run(orders((1, "b", 1), form=form), history)
+    assert bench.rows("SELECT count(*) FROM shop__orders") == [(1,)]
+
+
+@pytest.mark.parametrize("mode", [LoadMode.INCREMENTAL, LoadMode.APPEND])
+@pytest.mark.parametrize("form", FORMS)
+def test_full_refresh_reads_from_the_start_and_replaces(
+    bench: Bench, form: str, mode: LoadMode
+) -> None:
+    key = ("id",) if mode is LoadMode.INCREMENTAL else ()
+    by_cursor = plan(mode, cursor="at", primary_key=key)
+    bench.run(orders((1, "a", 1), (9, "gone", 2), form=form), by_cursor)
+    refresh = by_cursor.model_copy(update={"full_refresh": True})
+    bench.run(orders((1, "a", 1), (2, "b", 2), form=form), refresh)
+    assert bench.rows(ALL) == [(1, "a", 1), (2, "b", 2)]
+    bench.run(orders((2, "b", 2), (3, "c", 3), form=form), by_cursor)
+    assert bench.rows(ALL) == [(1, "a", 1), (2, "b", 2), (3, "c", 3)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_state_comes_back_from_the_destination(bench: Bench, form: str) -> None:
+    by_cursor = plan(LoadMode.APPEND, cursor="at")
+    bench.run(orders((1, "a", 1), form=form), by_cursor)
+    result = bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_cursor, cached=False)
+    assert result["orders"].rows == 1
+    assert bench.rows(ALL) == [(1, "a", 1), (2, "b", 2)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_unchanged_stream_never_enters_dlt(bench: Bench, form: str) -> None:
+    by_key = plan(LoadMode.INCREMENTAL, cursor="at", primary_key=("id",))
+    bench.run(orders((1, "a", 1), form=form), by_key)
+    loads = bench.rows("SELECT count(*) FROM _dlt_loads")
+    again = bench.run(orders((1, "a", 1), form=form), by_key)["orders"]
+    assert (again.status, again.rows) == ("unchanged", 0)
+    assert again.tables[0].primary_key == ("id",)
+    assert bench.rows("SELECT count(*) FROM _dlt_loads") == loads
+    moved = bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_key)["orders"]
+    assert (moved.status, moved.rows) == ("succeeded", 1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_failing_stream_does_not_stop_the_others(bench: Bench, form: str) -> None:
+    config = orders((1, "a", 1), form=form) | {
+        name: {"rows": [{"id": 1, "name": "x", "at": 1}], "form": form, "types": TYPES}
+        for name in ("bad", "late")
+    }
+    config["bad"]["after"] = "fail"
+    plans = [
+        StreamPlan(name=n, table=f"shop__{n}", mode=LoadMode.FULL)
+        for n in ("bad", "orders", "late")
+    ]
+    results = bench.run(config, *plans)
+    assert [results[n].status for n in ("bad", "orders", "late")] == [
+        "failed",
+        "succeeded",
+        "succeeded",
+    ]
+    error = results["bad"].error
+    assert error is not None
+    assert (error.message, error.remedy, error.code) == (
+        "page 3 is broken.",
+        "Mend it.",
+        "broken_page",
+    )
+    assert bench.payload["failed"] == ["bad"]
+    assert not bench.types("shop__bad")
+    assert bench.rows("SELECT count(*) FROM shop__late") == [(1,)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_failed_stream_keeps_rows_and_cursor(bench: Bench, form: str) -> None:
+    by_cursor = plan(LoadMode.APPEND, cursor="at")
+    bench.run(orders((1, "a", 1), form=form), by_cursor)
+    rows = [(1, "a", 1), (2, "b", 2)]
+    failed = bench.run(orders(*rows, form=form, after="fail"), by_cursor)
+    assert failed["orders"].status == "failed"
+    assert bench.rows(ALL) == [(1, "a", 1)]
+    bench.run(orders(*rows, form=form), by_cursor)
+    assert bench.rows(ALL) == rows
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_dropped_table_is_loaded_again_with_a_warning(bench: Bench, form: str) -> None:
+    by_key = plan(LoadMode.INCREMENTAL, cursor="at", primary_key=("id",))
+    config = orders((1, "a", 1), (2, "b", 2), form=form)
+    bench.run(config, by_key)
+    bench.conn.execute(f"DROP TABLE {bench.warehouse.raw}.shop__orders")
+    result = bench.run(config, by_key)["orders"]
+    assert (result.status, result.rows) == ("succeeded", 2)
+    assert "no longer existed" in result.warnings[0]
+    assert len(bench.rows(ALL)) == 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_tables_are_described_as_they_stand(bench: Bench, form: str) -> None:
+    by_key = plan(LoadMode.MERGE, primary_key=("id",))
+    table = bench.run(orders((1, "a", 1), form=form), by_key)["orders"].tables[0]
+    assert (table.table, table.parent, table.primary_key) == ("shop__orders", None, ("id",))
+    types = {column.name: column.type for column in table.columns}
+    assert {name: types[name] for name in TYPES} == TYPES
