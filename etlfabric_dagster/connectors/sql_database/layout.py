@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as attribute
+from functools import partial
 from typing import Any
 
 from etlfabric_dagster.connectors.base import LOAD_ID, ROW_HASH, ExtractContext
@@ -35,7 +37,8 @@ class Layout:
     fields: tuple[Field, ...]
     load_id: str
     row_hash: bool
-    hash_key: str
+    hash_key: str = attribute(repr=False)
+    warn: Callable[[str], None]
 
     @property
     def names(self) -> list[str]:
@@ -91,7 +94,14 @@ def lay_out(
     for field in kept:
         if field.column.note and field.policy is ColumnPolicy.KEEP:
             context.warn(plan.name, f"{field.column.name}: {field.column.note}")
-    return Layout(plan.name, tuple(kept), load_id, plan.mode is LoadMode.SCD2, context.hash_key)
+    return Layout(
+        plan.name,
+        tuple(kept),
+        load_id,
+        plan.mode is LoadMode.SCD2,
+        context.hash_key,
+        partial(context.warn, plan.name),
+    )
 
 
 def _field(plan: StreamPlan, column: SourceColumn, context: ExtractContext) -> Field | None:

@@ -7,13 +7,17 @@ from typing import Any
 
 from psycopg import sql
 
-from etlfabric_dagster.connectors.sql_database.cursors import may_be_cursor, rank_cursors
+from etlfabric_dagster.connectors.sql_database.cursors import (
+    CHEAP_ROWS,
+    may_be_cursor,
+    rank_cursors,
+)
 from etlfabric_dagster.connectors.sql_database.postgres_types import COLUMNS, source_column
 from etlfabric_dagster.connectors.sql_database.types import SourceColumn
 from etlfabric_dagster.schemas.streams import ColumnInfo, DiscoveredStream
 
 Query = Callable[..., list[tuple[Any, ...]]]
-CHEAP_ROWS = 100_000  # an unindexed look for NULLs in that many rows takes some 10 ms
+
 
 TABLES = """
 select c.relname, c.oid, has_any_column_privilege(c.oid, 'select'), c.relkind,

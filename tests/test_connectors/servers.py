@@ -1,0 +1,159 @@
+"""Database servers that the machine has from its packages, started in a folder of the test's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from tenacity import retry, stop_after_delay, wait_fixed
+
+from etlfabric_dagster.testing import free_port
+
+POSTGRES_BIN = Path("/usr/lib/postgresql")
+
+
+def needed(program: str | None, package: str) -> str:
+    """The program's path; without it a test is skipped, but fails where CI promised it."""
+    if program is None:
+        complaint = f"{package} is not installed: apt-get install {package}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(complaint)
+        pytest.skip(complaint)
+    return program
+
+
+@contextmanager
+def folder_of(user: str) -> Iterator[tuple[Path, str | None]]:
+    """A folder that `user` owns, and the user to run as (None unless this is root)."""
+    folder = Path(tempfile.mkdtemp(prefix="etlfabric_db_"))
+    as_root = os.geteuid() == 0
+    if as_root:
+        owner = pwd.getpwnam(user)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    try:
+        yield folder, user if as_root else None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class MariaDb:
+    """A running MariaDB with an account `root`."""
+
+    port: int
+    password: str
+
+    def run(self, *statements: str, database: str | None = None) -> list[tuple[Any, ...]]:
+        """The rows of the last statement."""
+        connection = pymysql.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="root",
+            password=self.password,
+            database=database,
+            autocommit=True,
+            charset="utf8mb4",
+        )
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+
+
+@contextmanager
+def mariadb(*options: str) -> Iterator[MariaDb]:
+    """A throw-away MariaDB on loopback."""
+    server = needed(shutil.which("mariadbd") or shutil.which("mysqld"), "mariadb-server")
+    installer = needed(shutil.which("mariadb-install-db"), "mariadb-server")
+    with folder_of("mysql") as (folder, user):
+        data, port, password = folder / "data", free_port(), secrets.token_hex(8)
+        common: dict[str, Any] = {"user": user, "cwd": "/", "stdout": subprocess.DEVNULL}
+        subprocess.run(
+            [
+                installer,
+                "--no-defaults",
+                f"--datadir={data}",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ],
+            check=True,
+            stderr=subprocess.DEVNULL,
+            **common,
+        )
+        init = folder / "init.sql"
+        init.write_text(
+            f"create or replace user 'root'@'127.0.0.1' identified by '{password}';\n"
+            "grant all on *.* to 'root'@'127.0.0.1' with grant option;\n"
+        )
+        process = subprocess.Popen(
+            [server, "--no-defaults", f"--datadir={data}", f"--port={port}",
+             f"--socket={folder}/s", f"--pid-file={folder}/pid", "--bind-address=127.0.0.1",
+             f"--init-file={init}", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin",
+             "--innodb-buffer-pool-size=32M", "--skip-name-resolve", *options],
+            stderr=subprocess.DEVNULL, **common,
+        )  # fmt: skip
+        try:
+            running = MariaDb(port, password)
+            _until_it_answers(running)
+            yield running
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@retry(stop=stop_after_delay(60), wait=wait_fixed(0.1), reraise=True)
+def _until_it_answers(server: MariaDb) -> None:
+    server.run("select 1")
+
+
+@contextmanager
+def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
+    """A throw-away PostgreSQL built with OpenSSL; user `reader`, password `pw`. Its port."""
+    found = sorted(POSTGRES_BIN.glob("*/bin"))
+    binaries = Path(needed(str(found[-1]) if found else None, "postgresql"))
+    with folder_of("postgres") as (folder, user):
+        port = free_port()
+        common: dict[str, Any] = {"user": user, "cwd": "/", "stdout": subprocess.DEVNULL}
+        password = folder / "pw"
+        password.write_text("pw")
+        for name, path in (("ca", ca), ("crt", certificate), ("key", key)):
+            shutil.copy(path, folder / name)
+            if user:
+                shutil.chown(folder / name, user)
+            (folder / name).chmod(0o600)
+        data = folder / "data"
+        subprocess.run(
+            [binaries / "initdb", "-D", data, "-U", "reader", "--auth=scram-sha-256", "--no-sync",
+             f"--pwfile={password}"], check=True, **common,
+        )  # fmt: skip
+        settings = {"port": str(port), "listen_addresses": "127.0.0.1", "fsync": "off"}
+        settings |= {"ssl": "on", "ssl_ca_file": f"{folder}/ca", "unix_socket_directories": ""}
+        settings |= {"ssl_cert_file": f"{folder}/crt", "ssl_key_file": f"{folder}/key"}
+        args = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data, *args], stderr=subprocess.DEVNULL, **common
+        )
+        try:
+            _until_it_listens(port)
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@retry(stop=stop_after_delay(60), wait=wait_fixed(0.1), reraise=True)
+def _until_it_listens(port: int) -> None:
+    socket.create_connection(("127.0.0.1", port), 1).close()
