@@ -125,7 +125,8 @@ async def build_input(scope: OrgScope) -> tuple[DbtProject, str | None]:
     """The files and the packed manifest that a build starts from."""
     manifest = await dbt_store.manifest_of(scope)
     files = await dbt_store.files_of(scope)
-    return DbtProject(files=tuple(files.values())), manifest.packed if manifest else None
+    packed = manifest.packed if manifest and manifest.packed else None
+    return DbtProject(files=tuple(files.values())), packed
 
 
 async def nodes_of(scope: OrgScope, pipeline: str) -> tuple[str, ...]:

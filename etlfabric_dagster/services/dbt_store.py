@@ -62,9 +62,7 @@ async def regenerate(scope: OrgScope) -> bool:
         return await _store(scope, before, after)
     except FabricError as exc:
         await _write_files(scope, before, after)
-        manifest = await scope.session.scalar(select(DbtManifest))
-        if manifest is not None:
-            manifest.error = exc.as_dict()
+        await _note(scope, exc)
         return before != after
 
 
@@ -96,6 +94,16 @@ async def _store(scope: OrgScope, before: Files, after: Files) -> bool:
     await scope.session.flush()
     await scope.touch_config()
     return True
+
+
+async def _note(scope: OrgScope, error: FabricError) -> None:
+    """Why the files of now do not parse, beside the last good manifest (an empty one at first)."""
+    manifest = await manifest_of(scope)
+    if manifest is None:
+        manifest = DbtManifest(files_digest="", manifest={}, packed="", selections={})
+        scope.session.add(manifest)
+    manifest.error = error.as_dict()
+    await scope.session.flush()
 
 
 async def _parse(org_id: UUID, files: Files, selectors: Mapping[str, str | None]) -> dict[str, Any]:

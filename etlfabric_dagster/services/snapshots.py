@@ -53,7 +53,7 @@ async def build(org_id: UUID) -> TenantSnapshot:
             version=org.config_version,
             owners=await _owners(session, org_id),
             pipelines=await _pipelines(session, manifest.selections if manifest else {}),
-            manifest=manifest.manifest if manifest else None,
+            manifest=(manifest.manifest or None) if manifest else None,
         )
 
 
