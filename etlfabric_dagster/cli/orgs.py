@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
 from etlfabric_dagster.aio import run
-from etlfabric_dagster.cli.output import AsJson, show, show_page
+from etlfabric_dagster.cli.output import AsJson, err, show, show_page
 from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import InvalidInputError
+from etlfabric_dagster.services import export as service
 from etlfabric_dagster.services import orgs
 from etlfabric_dagster.services.scope import OPERATOR
 
@@ -50,6 +53,20 @@ def resume(slug: str, as_json: AsJson = False) -> None:
     """Open a suspended org again."""
     org = run(orgs.resume(OPERATOR, slug))
     show(org, as_json, lambda: f"{slug} is active.")
+
+
+@app.command()
+def export(slug: str, directory: Path, as_json: AsJson = False) -> None:
+    """Write everything of an org as JSON, dbt files and CSV into a new directory."""
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("tables", total=None)
+
+        def tell(table: str, done: int, total: int) -> None:
+            bar.update(task, description=table, completed=done, total=total)
+
+        report = run(service.export(OPERATOR, slug, directory, tell))
+    text = f"Exported {slug}: {len(report.tables)} tables, {report.dbt_files} dbt files."
+    show(report, as_json, lambda: text)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from etlfabric_dagster.aio import run as _run
@@ -19,6 +20,7 @@ from etlfabric_dagster.services import (
     dbt_models,
     orgs,
 )
+from etlfabric_dagster.services.export import ExportReport, export
 from etlfabric_dagster.services.scope import Actor
 
 
@@ -117,6 +119,10 @@ class Org(InOrg):
     def resume(self) -> None:
         """Open it again."""
         self.info = _run(orgs.resume(self._actor, self._slug))
+
+    def export(self, directory: Path | str) -> ExportReport:
+        """Write everything as JSON, dbt files and CSV into a new directory."""
+        return _run(export(self._actor, self._slug, Path(directory)))
 
     def erase(self) -> EraseReport:
         """Remove it everywhere, Dagster's records included; reports what was there."""
