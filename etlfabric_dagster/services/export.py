@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 
@@ -106,7 +107,8 @@ async def _copy_tables(warehouse: Warehouse, directory: Path, progress: Progress
         ]
         copied: dict[str, int] = {}
         for done, (layer, schema, table) in enumerate(listed, start=1):
-            target = directory / layer / f"{table}.csv"
+            # a tenant may name a table "../../x": its name never becomes a path
+            target = directory / layer / f"{quote(table, safe='')}.csv"
             target.parent.mkdir(parents=True, exist_ok=True)
             status = await conn.copy_from_table(
                 table, schema_name=schema, output=str(target), format="csv", header=True
