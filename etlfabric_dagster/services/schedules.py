@@ -1,0 +1,191 @@
+"""Schedules: set, remove, list, pause, resume, and the poller that fires what is due.
+
+Any number of pollers may run: a due schedule is locked, fired and moved on in one transaction, and
+a run's fire key is unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from etlfabric_dagster import clock
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import NotFoundError
+from etlfabric_dagster.models import Org, Pipeline, Schedule
+from etlfabric_dagster.schemas.base import Page
+from etlfabric_dagster.schemas.orgs import OrgStatus
+from etlfabric_dagster.schemas.pipelines import ScheduleOut
+from etlfabric_dagster.schemas.runs import RunSelection, Trigger
+from etlfabric_dagster.services import clockwork
+from etlfabric_dagster.services.runs import insert_run
+from etlfabric_dagster.services.scope import OrgScope
+
+DUE_LIMIT = 500
+
+
+async def set_schedule(
+    scope: OrgScope,
+    pipeline: str,
+    *,
+    cron: str | None = None,
+    interval_s: int | None = None,
+    timezone: str = "UTC",
+) -> ScheduleOut:
+    """Set when a pipeline runs, replacing what was set before.
+
+    Raises InvalidInputError for a cron expression, interval or time zone that cannot be, and
+    NotFoundError.
+    """
+    scope.require_active()
+    clockwork.check(cron, interval_s, timezone)
+    target = await _pipeline(scope, pipeline)
+    row = await _find(scope, target.id) or Schedule(
+        id=uuid4(), org_id=scope.org_id, pipeline_id=target.id
+    )
+    row.pipeline_name, row.paused = target.name, target.paused
+    row.cron, row.interval_s, row.timezone = cron, interval_s, timezone
+    row.next_fire_at = clockwork.next_fire(cron, interval_s, timezone, clock.now(), None)
+    scope.session.add(row)
+    await scope.session.flush()
+    return _out(row)
+
+
+async def remove(scope: OrgScope, pipeline: str) -> None:
+    """Remove a pipeline's schedule. Raises NotFoundError when it has none."""
+    await scope.session.delete(await _require(scope, pipeline))
+    await scope.session.flush()
+
+
+async def get(scope: OrgScope, pipeline: str) -> ScheduleOut:
+    """A pipeline's schedule. Raises NotFoundError when it has none."""
+    return _out(await _require(scope, pipeline))
+
+
+async def list_schedules(scope: OrgScope) -> Page[ScheduleOut]:
+    """The org's schedules by pipeline."""
+    query = select(Schedule).where(Schedule.org_id == scope.org_id)
+    rows = await scope.session.scalars(query.order_by(Schedule.pipeline_name))
+    return Page(items=tuple(map(_out, rows)))
+
+
+async def pause(scope: OrgScope, pipeline: str) -> ScheduleOut:
+    """Stop firing. Idempotent."""
+    return await _set_paused(scope, pipeline, paused=True)
+
+
+async def resume(scope: OrgScope, pipeline: str) -> ScheduleOut:
+    """Fire again from now on, without catching up. Idempotent."""
+    return await _set_paused(scope, pipeline, paused=False)
+
+
+async def fire_due(now: datetime, limit: int = DUE_LIMIT) -> int:
+    """Queue a run for each schedule that is due; returns how many schedules were looked at.
+
+    Slots missed while nobody polled become one run. Schedules of orgs that are not active move on
+    without firing. Safe to call from any number of processes at once.
+    """
+    async with get_session() as session:
+        due = await _lock_due(session, now, limit)
+        for schedule, slug, status in due:
+            fired_at, schedule.next_fire_at = schedule.next_fire_at, _next(schedule, now)
+            if fired_at is not None and status == OrgStatus.ACTIVE:
+                schedule.last_fire_at = fired_at
+                await insert_run(session, slug, _run(schedule, fired_at))
+    return len(due)
+
+
+async def _lock_due(
+    session: AsyncSession, now: datetime, limit: int
+) -> Sequence[tuple[Schedule, str, str]]:
+    query = (
+        select(Schedule, Org.slug, Org.status)
+        .join(Org, Org.id == Schedule.org_id)
+        .where(
+            Schedule.paused.is_(False),
+            # no next time: it was paused and starts anew
+            or_(Schedule.next_fire_at <= now, Schedule.next_fire_at.is_(None)),
+        )
+        .order_by(Schedule.next_fire_at)
+        .limit(limit)
+        .with_for_update(of=Schedule, skip_locked=True)
+    )
+    return [tuple(row) for row in await session.execute(query)]
+
+
+def _next(schedule: Schedule, now: datetime) -> datetime:
+    return clockwork.next_fire(
+        schedule.cron, schedule.interval_s, schedule.timezone, now, schedule.next_fire_at
+    )
+
+
+def _run(schedule: Schedule, fired_at: datetime) -> dict[str, object]:
+    return {
+        "id": uuid4(),
+        "org_id": schedule.org_id,
+        "pipeline_id": schedule.pipeline_id,
+        "pipeline_name": schedule.pipeline_name,
+        "trigger": Trigger.SCHEDULE,
+        "fire_key": f"{schedule.id}:{fired_at.isoformat()}",
+        "selection": RunSelection().model_dump(mode="json"),
+        "max_attempts": settings.max_attempts,
+        "created_by": "schedule",
+        "streams": {},
+        "models": {},
+    }
+
+
+async def _set_paused(scope: OrgScope, pipeline: str, *, paused: bool) -> ScheduleOut:
+    row = await _require(scope, pipeline)
+    row.paused, row.next_fire_at = paused, None if paused else _next_from_now(row)
+    await scope.session.flush()
+    return _out(row)
+
+
+def _next_from_now(row: Schedule) -> datetime:
+    return clockwork.next_fire(row.cron, row.interval_s, row.timezone, clock.now(), None)
+
+
+async def _require(scope: OrgScope, pipeline: str) -> Schedule:
+    target = await _pipeline(scope, pipeline)
+    row = await _find(scope, target.id)
+    if row is None:
+        raise NotFoundError(
+            f"Pipeline '{pipeline}' has no schedule.",
+            f'Set one: etlfabric schedules set {scope.slug} {pipeline} --cron "0 * * * *"',
+        )
+    return row
+
+
+async def _find(scope: OrgScope, pipeline_id: UUID) -> Schedule | None:
+    query = select(Schedule).where(
+        Schedule.pipeline_id == pipeline_id, Schedule.org_id == scope.org_id
+    )
+    return await scope.session.scalar(query.with_for_update())
+
+
+async def _pipeline(scope: OrgScope, name: str) -> Pipeline:
+    row = await scope.session.scalar(select(Pipeline).where(Pipeline.name == name))
+    if row is None:
+        raise NotFoundError(
+            f"There is no pipeline '{name}' in '{scope.slug}'.",
+            f"List them: etlfabric pipelines list {scope.slug}",
+        )
+    return row
+
+
+def _out(row: Schedule) -> ScheduleOut:
+    return ScheduleOut(
+        id=row.id,
+        pipeline=row.pipeline_name,
+        cron=row.cron,
+        interval_s=row.interval_s,
+        timezone=row.timezone,
+        next_fire_at=row.next_fire_at,
+        paused=row.paused,
+    )
