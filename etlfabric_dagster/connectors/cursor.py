@@ -52,7 +52,13 @@ class Cursor:
         """The first cursor value wanted, in the source's own form; None = from the beginning."""
         return self._start
 
-    def take(self, rows: Sequence[Row], value_of: Callable[[Row], Any], place: str) -> list[Row]:
+    def take(
+        self,
+        rows: Sequence[Row],
+        value_of: Callable[[Row], Any],
+        place: str,
+        content_of: Callable[[Row], Any] = lambda row: row,
+    ) -> list[Row]:
         """The rows that are not loaded yet; `place` names their page or file in errors.
 
         Raises:
@@ -60,7 +66,11 @@ class Cursor:
         """
         values = [value_of(row) for row in rows]
         self._refuse_missing(values, place)
-        return [r for r, v in zip(rows, values, strict=True) if self._is_new(r, _plain(v), place)]
+        return [
+            row
+            for row, value in zip(rows, values, strict=True)
+            if self._is_new(_plain(value), lambda row=row: content_of(row), place)
+        ]
 
     def finish(self) -> None:
         """Keep the cursor for the next run."""
@@ -73,16 +83,16 @@ class Cursor:
             "seen": [[v, digest, n] for (v, digest), n in (self._known | self._met).items()],
         }
 
-    def _is_new(self, row: Any, value: Any, place: str) -> bool:
+    def _is_new(self, value: Any, content: Callable[[], Any], place: str) -> bool:
         here = self._rank(value, place)
         if self._floor is not None and here < self._floor:
             return False
         if self._last is None or here > rank(self._last):
             self._last = value
-        return not self._by_content or self._is_new_content(value, row)
+        return not self._by_content or self._is_new_content(value, content())
 
-    def _is_new_content(self, value: Any, row: Any) -> bool:
-        digest = content_hash(row)
+    def _is_new_content(self, value: Any, content: Any) -> bool:
+        digest = content_hash(content)
         self._met[value, digest] += 1
         if len(self._met) > PRUNE_AT:
             self._prune()

@@ -31,6 +31,7 @@ TYPES = (
 
 _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _KEY = r"(?!.*(\.\.|//))[^\x00-\x1f?#\\]*"
+_GLOB = r"(?!/)(?!.*(\.\.|//))[^\x00-\x1f\\]*"
 _SECRET = {"type": "string", "minLength": 1, "maxLength": 2000}
 
 SPEC = ConnectorSpec(
@@ -69,7 +70,7 @@ SPEC = ConnectorSpec(
                             "type": "string",
                             "minLength": 1,
                             "maxLength": 500,
-                            "pattern": rf"^(?!/){_KEY}$",
+                            "pattern": f"^{_GLOB}$",
                             "description": "A path below bucket_url; * and ** match any names.",
                         },
                         "format": {"enum": ["csv", "parquet", "jsonl"]},

@@ -83,19 +83,13 @@ class CsvFile:
 
     def refuse_broken_lines(self) -> None:
         """Read line by line, slowly, to find the one that is wrong. Raises DataError."""
-        self._refuse_bad_bytes()
-        number = 1
-        try:
-            for number, values in self._records():
-                if len(values) != len(self.header) and (values or len(self.header) == 1):
-                    raise self.bad_line(
-                        number,
-                        f"has {_count(len(values), 'value')}; the header has"
-                        f" {len(self.header):,}",
-                    )
-        except csv.Error as exc:
-            what = "opens a quote that is never closed" if "end of data" in str(exc) else str(exc)
-            raise self.bad_line(number, what) from exc
+        self.refuse_bad_bytes()
+        for number, values in self._records():
+            if len(values) != len(self.header) and (values or len(self.header) == 1):
+                raise self.bad_line(
+                    number,
+                    f"has {_count(len(values), 'value')}; the header has {len(self.header):,}",
+                )
 
     def bad_line(self, number: int, what: str, remedy: str = _REMEDY) -> DataError:
         """UI.md, error 18."""
@@ -112,14 +106,21 @@ class CsvFile:
         """Line and values of each record after the header; skips empty lines as arrow does."""
         with self.path.open(encoding="utf-8-sig", newline="", errors="replace") as text:
             reader = csv.reader(text, delimiter=self.delimiter, strict=True)
-            next(reader, None)
-            line = reader.line_num + 1
-            for values in reader:
-                if values or len(self.columns) == 1:
-                    yield line, values
+            line = 1
+            try:
+                next(reader, None)
                 line = reader.line_num + 1
+                for values in reader:
+                    if values or len(self.columns) == 1:
+                        yield line, values
+                    line = reader.line_num + 1
+            except csv.Error as exc:
+                ends = "end of data" in str(exc)
+                what = "opens a quote that is never closed" if ends else f"is no CSV: {exc}"
+                raise self.bad_line(line, what) from exc
 
-    def _refuse_bad_bytes(self) -> None:
+    def refuse_bad_bytes(self) -> None:
+        """Raises DataError for the first line that is not UTF-8."""
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
@@ -251,11 +252,14 @@ def _sniffed(header: str) -> str:
 
 
 def _header(file: CsvFile) -> list[str]:
-    with file.path.open(encoding="utf-8-sig", newline="", errors="replace") as text:
+    with file.path.open(encoding="utf-8-sig", newline="") as text:
         try:
             header = next((row for row in csv.reader(text, delimiter=file.delimiter) if row), [])
         except csv.Error as exc:
-            raise file.bad_line(1, str(exc)) from exc
+            raise file.bad_line(1, f"is no CSV: {exc}") from exc
+        except UnicodeDecodeError:
+            file.refuse_bad_bytes()
+            raise
     if len(header) > MAX_COLUMNS:
         raise file.bad_line(
             1,

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -173,17 +174,23 @@ def _file(name: str, info: dict[str, Any]) -> File:
     return File(name, info["size"], f"{version}-{info['size']}", at)
 
 
+@cache
+def _session() -> botocore.session.Session:
+    """One for the process: it holds no credentials, only botocore's large descriptions of AWS."""
+    session = botocore.session.Session()
+    for name in ("config_file", "credentials_file"):  # the operator's own files are not ours
+        session.set_config_variable(name, os.devnull)
+    return session
+
+
 class _S3:
     """A bucket, with the connection's keys; without keys, as the public sees it."""
 
     def __init__(self, config: FilesConfig, source: SourceConfig) -> None:
         self._config, self._policy = config, source.egress
-        session = botocore.session.Session()
-        for name in ("config_file", "credentials_file"):  # the operator's own files are not ours
-            session.set_config_variable(name, os.devnull)
         secrets = source.secrets
         signature = {} if "aws_access_key_id" in secrets else {"signature_version": UNSIGNED}
-        self._client: Any = session.create_client(
+        self._client: Any = _session().create_client(
             "s3",
             region_name=config.region,
             endpoint_url=config.endpoint_url or f"https://s3.{config.region}.amazonaws.com",

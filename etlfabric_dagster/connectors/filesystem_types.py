@@ -6,7 +6,7 @@
 | numeric | the same, with or without decimals: 12.50 |
 | boolean | true or false, in any one case |
 | date | 2026-11-22 |
-| timestamp without time zone | 2026-11-22 14:05, with T or a space, seconds and six decimals at will |
+| timestamp without time zone | 2026-11-22 14:05 or T, seconds with up to six decimals at will |
 | timestamp with time zone | the same, followed by Z or an offset |
 
 Nothing is converted here: PostgreSQL reads the same characters. An empty field without quotes is

@@ -11,23 +11,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
-from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import autodetect_sc_type
 
+from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.streams import ColumnInfo
 
 MAX_DEPTH = 200  # orjson, which dlt writes with, gives up at 254
 MAX_NESTING = 5  # levels that become columns and child tables; deeper ones stay JSON
 INT64 = range(-(2**63), 2**63)
-NAME_LENGTH = 63  # PostgreSQL's identifiers
-NOT_A_NUMBER = "not_a_number"
-
-_naming = NamingConvention(max_length=NAME_LENGTH)
 
 RULES = {
     "nan": "{n} values of {column} are NaN or Infinity, which JSON does not have: loaded as NULL.",
@@ -42,15 +37,9 @@ class DataError(ConnectorError):
     code = "bad_data"
 
 
-@lru_cache(maxsize=4096)
-def column_name(name: str) -> str:
-    """The column a field becomes, as dlt names it."""
-    return _naming.normalize_identifier(name) if name.strip() else "_empty"
-
-
 def column_path(name: str) -> str:
-    """The same for a name that may be a flattened path already: `user__id`."""
-    return _naming.normalize_path(name)
+    """The raw column of a field that may lie in objects, written `user__id` as raw tables do."""
+    return "__".join(map(raw_name, name.split("__")))
 
 
 def parse(body: bytes, place: str) -> Any:
@@ -84,8 +73,9 @@ def parse(body: bytes, place: str) -> Any:
 class Records:
     """Checks the records of one stream, page after page, and remembers its column names."""
 
-    def __init__(self, stream: str) -> None:
-        self._stream = stream
+    def __init__(self, stream: str, nesting: int = MAX_NESTING) -> None:
+        """`nesting`: levels that become columns and child tables."""
+        self._stream, self._nesting = stream, nesting
         self._names: dict[str, tuple[str, ...]] = {}
         self._mended: Counter[tuple[str, str]] = Counter()
         self._shapes: set[tuple[str, ...]] = set()
@@ -97,22 +87,23 @@ class Records:
             DataError: one of them cannot be loaded; names stream, place, record and column.
         """
         return [
-            self._record(record, f"{place}, record {number:,} of {self._stream}")
+            self.clean_one(record, f"{place}, record {number:,} of {self._stream}")
             for number, record in enumerate(records, 1)
         ]
+
+    def clean_one(self, record: Any, place: str) -> dict[str, Any]:
+        """The same for one record whose `place` is known."""
+        if record is None:
+            raise DataError(f"{place} is null instead of an object.", "Correct the data selector.")
+        if not isinstance(record, dict):
+            record = {"value": record}
+        return self._object(record, (), (), place)
 
     def warnings(self) -> list[str]:
         """What was mended so far, one sentence per rule and column."""
         return [
             RULES[rule].format(n=n, column=column) for (rule, column), n in self._mended.items()
         ]
-
-    def _record(self, record: Any, place: str) -> dict[str, Any]:
-        if record is None:
-            raise DataError(f"{place} is null instead of an object.", "Correct the data selector.")
-        if not isinstance(record, dict):
-            record = {"value": record}
-        return self._object(record, (), (), place)
 
     def _object(
         self, record: dict[str, Any], path: tuple[str, ...], raw: tuple[str, ...], place: str
@@ -122,10 +113,14 @@ class Records:
             self._learn(record, path, raw)
             if len(self._shapes) < 10_000:  # records whose keys are data would fill memory
                 self._shapes.add(shape)
+        spell = _spelled if len(path) - path.count("[]") <= self._nesting else self._key
         return {
-            self._text(key, key): self._value(value, (*path, column_name(key)), (*raw, key), place)
+            spell(key): self._value(value, (*path, raw_name(key)), (*raw, key), place)
             for key, value in record.items()
         }
+
+    def _key(self, key: str) -> str:
+        return self._text(key, key)
 
     def _value(self, value: Any, path: tuple[str, ...], raw: tuple[str, ...], place: str) -> Any:
         kind = type(value)
@@ -162,10 +157,15 @@ class Records:
 
     def _learn(self, record: dict[str, Any], path: tuple[str, ...], raw: tuple[str, ...]) -> None:
         for key in record:
-            column, name = "__".join((*path, column_name(key))), (*raw, key)
+            column, name = "__".join((*path, raw_name(key))), (*raw, key)
             if self._names.setdefault(column, name) != name:
                 first, second = ".".join(self._names[column]), ".".join(name)
                 refuse_duplicate(self._stream, first, second, column)
+
+
+def _spelled(key: str) -> str:
+    """A key that becomes a column: dlt would turn letters beyond ASCII into underscores."""
+    return key if key.isascii() and key.strip(" \0") and "\0" not in key else raw_name(key)
 
 
 def refuse_duplicate(stream: str, first: str, second: str, column: str) -> None:
@@ -201,7 +201,7 @@ def _find(record: dict[str, Any], column: str) -> list[str] | None:
     if column in record:
         return [column]
     for key, value in record.items():
-        name = column_name(key)
+        name = raw_name(key)
         if name == column:
             return [key]
         if isinstance(value, dict) and column.startswith(f"{name}__"):

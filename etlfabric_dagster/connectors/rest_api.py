@@ -21,11 +21,11 @@ from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor
 from etlfabric_dagster.connectors.json_records import (
     MAX_NESTING,
     Records,
-    column_name,
     column_path,
     field_getter,
     infer_columns,
 )
+from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.connectors.rest_api_config import Endpoint, RestConfig
 from etlfabric_dagster.connectors.rest_api_pages import Reader
 from etlfabric_dagster.connectors.rest_api_session import FOR_CHECKS, origin
@@ -114,14 +114,17 @@ def _resource(config: RestConfig, plan: StreamPlan, context: ExtractContext) -> 
             code="stream_missing",
             stream=plan.name,
         )
-    nesting = MAX_NESTING if endpoint.max_table_nesting is None else endpoint.max_table_nesting
     return dlt.resource(
         _rows(config, endpoint, plan, context),
         name=plan.table,
         primary_key=[column_path(key) for key in plan.primary_key] or None,
         columns=_newest_wins(plan),
-        max_table_nesting=nesting,
+        max_table_nesting=_nesting(endpoint),
     )
+
+
+def _nesting(endpoint: Endpoint) -> int:
+    return MAX_NESTING if endpoint.max_table_nesting is None else endpoint.max_table_nesting
 
 
 def _newest_wins(plan: StreamPlan) -> Any:
@@ -134,7 +137,7 @@ def _newest_wins(plan: StreamPlan) -> Any:
 def _rows(
     config: RestConfig, endpoint: Endpoint, plan: StreamPlan, context: ExtractContext
 ) -> Iterator[list[dict[str, Any]]]:
-    records, count = Records(plan.name), 0
+    records, count = Records(plan.name, _nesting(endpoint)), 0
     cursor = _cursor(endpoint, plan, context)
     start = cursor.start if cursor and _is_sent(endpoint, plan) else _initial(endpoint)
     cursor_of = field_getter(cursor.column) if cursor else None
@@ -167,7 +170,7 @@ def _is_sent(endpoint: Endpoint, plan: StreamPlan) -> bool:
 
 def _declared(endpoint: Endpoint) -> str | None:
     path = endpoint.incremental.get("cursor_path")
-    return "__".join(map(column_name, path.split("."))) if path else None
+    return "__".join(map(raw_name, path.split("."))) if path else None
 
 
 def _initial(endpoint: Endpoint) -> Any:

@@ -26,7 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from etlfabric_dagster import clock
 from etlfabric_dagster.connectors import json_records
 from etlfabric_dagster.connectors.json_records import DataError
-from etlfabric_dagster.errors import ConnectorError, EgressDeniedError
+from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.jobs import EgressPolicy
 from etlfabric_dagster.security import egress
 
@@ -317,7 +317,7 @@ def _pool(policy: EgressPolicy, scheme: str) -> type[HTTPConnectionPool]:
         def _new_conn(self) -> socket.socket:
             address = egress.resolve_pinned(self.host, self.port, policy)
             if scheme == "http":
-                _refuse_plaintext(self.host, address, self.port)
+                egress.refuse_plaintext(self.host, address, self.port)
             try:
                 return socket.create_connection((address, self.port), CONNECT_TIMEOUT_S)
             except OSError as exc:
@@ -325,15 +325,3 @@ def _pool(policy: EgressPolicy, scheme: str) -> type[HTTPConnectionPool]:
 
     pool: type[Any] = HTTPSConnectionPool if scheme == "https" else HTTPConnectionPool
     return type(f"Vetted{pool.__name__}", (pool,), {"ConnectionCls": Connection})
-
-
-def _refuse_plaintext(host: str, address: str, port: int) -> None:
-    """Plain http is for private hosts that an operator opened; anyone reads it on the internet."""
-    try:
-        egress.vet(address, port, EgressPolicy())
-    except EgressDeniedError:
-        return
-    raise EgressDeniedError(
-        f"http://{host} would send the credentials in clear text over the internet.",
-        "Write https:// in base_url.",
-    )

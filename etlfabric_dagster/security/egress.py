@@ -96,6 +96,20 @@ def vet(address: str, port: int, policy: Policy) -> None:
         )
 
 
+def refuse_plaintext(host: str, address: str, port: int) -> None:
+    """Plain http is for private hosts that an operator opened; anyone reads it on the internet.
+
+    Raises:
+        EgressDeniedError: `address` is public.
+    """
+    if _is_public(_embedded(ipaddress.ip_address(address))):
+        raise EgressDeniedError(
+            f"http://{host} would send the credentials in clear text over the internet.",
+            "Write https:// instead.",
+            address=f"{address}:{port}",
+        )
+
+
 def install_audit_hook(policy: Policy) -> None:
     """Vet every connect that Python code makes in this process, for good.
 

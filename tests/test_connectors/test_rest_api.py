@@ -18,6 +18,7 @@ from etlfabric_dagster.connectors.validation import validate_connection
 from etlfabric_dagster.errors import ConnectorError, FabricError, InvalidInputError
 from etlfabric_dagster.schemas.jobs import EgressPolicy, SourceConfig
 from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
+from etlfabric_dagster.security import egress
 from tests.http_api import Answer, Api, http_api
 
 LOOPBACK = EgressPolicy(allow=("127.0.0.0/8",))
@@ -449,9 +450,10 @@ def test_a_private_address_is_refused_without_being_dialled(api: Api) -> None:
     assert api.asked == []
 
 
-def test_plain_http_to_a_public_host_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_to_a_public_host_is_refused() -> None:
     with pytest.raises(ConnectorError, match="in clear text"):
-        rest_api_session._refuse_plaintext("example.com", "8.8.8.8", 80)
+        egress.refuse_plaintext("example.com", "8.8.8.8", 80)
+    egress.refuse_plaintext("localhost", "127.0.0.1", 80)
 
 
 def test_check_asks_for_real_and_says_what_it_saw(api: Api) -> None:

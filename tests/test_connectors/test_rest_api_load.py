@@ -88,7 +88,7 @@ def test_records_children_and_deep_values_arrive(api: Api, warehouse: Warehouse)
     api.serve("/orders", lambda _: [order])
     warehouse.load(config(api), plan(), "replace")
     (row,) = warehouse.rows(
-        'select id, gr_e, "select", user__name, _empty, empty, length(text) from s__orders'
+        'select id, groudfe, "select", user__name, unnamed, empty, length(text) from s__orders'
     )
     assert row == (2**63 - 1, "'\"\\\t\n😀", True, "a", "no name", "", 20_000_000)
     assert warehouse.rows("select sku from s__orders__lines order by 1") == [("x",), ("y",)]

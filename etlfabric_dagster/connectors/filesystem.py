@@ -1,0 +1,189 @@
+"""The `filesystem` connector: CSV, Parquet and JSONL in S3-compatible storage, or uploaded.
+
+A file without content is left out with a warning; a broken one stops its stream and none other.
+Config: `filesystem_config`; places: `filesystem_store`; reading: `filesystem_read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dlt
+from dlt.extract import DltResource
+
+from etlfabric_dagster.connectors import filesystem_config, filesystem_csv
+from etlfabric_dagster.connectors.base import ExtractContext
+from etlfabric_dagster.connectors.checks import Steps, checked
+from etlfabric_dagster.connectors.cursor import CURSOR_MODES
+from etlfabric_dagster.connectors.filesystem_config import MODIFIED_AT, FileStream
+from etlfabric_dagster.connectors.filesystem_jsonl import read_jsonl
+from etlfabric_dagster.connectors.filesystem_parquet import open_parquet
+from etlfabric_dagster.connectors.filesystem_read import Reading, find_files
+from etlfabric_dagster.connectors.filesystem_store import File, Store, fetch, open_store
+from etlfabric_dagster.connectors.json_records import (
+    MAX_NESTING,
+    Records,
+    column_path,
+    infer_columns,
+)
+from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.schemas.jobs import SourceConfig
+from etlfabric_dagster.schemas.streams import (
+    CheckResult,
+    ColumnInfo,
+    DiscoveredStream,
+    StreamPlan,
+)
+
+SAMPLE_BYTES = 8 * 1024**2  # of CSV and JSONL; a Parquet file says its columns at its end
+
+
+class Filesystem:
+    """Files. See `Connector`."""
+
+    spec = filesystem_config.SPEC
+    applies_column_policies = False
+
+    def check(self, source: SourceConfig) -> CheckResult:
+        """List every stream's files and read the beginning of one."""
+        return checked(lambda steps: _check(source, steps))
+
+    def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
+        """Each stream, with the columns of its newest file."""
+        config = filesystem_config.parse(source)
+        store = open_store(config, source)
+        for stream in config.streams.values():
+            files = find_files(config, stream, store)
+            with TemporaryDirectory(prefix="etlfabric_") as folder:
+                yield _discovered(stream, store, files, Path(folder) / "sample")
+
+    def resources(
+        self, source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
+    ) -> Sequence[DltResource]:
+        """See `Connector`."""
+        config = filesystem_config.parse(source)
+        store = open_store(config, source)
+        return [
+            _resource(plan, Reading(config, config.stream(plan.name), store, plan, context))
+            for plan in streams
+        ]
+
+    def probe(
+        self, source: SourceConfig, streams: Sequence[StreamPlan], cursors: dict[str, Any]
+    ) -> set[str]:
+        """Streams with a file that is new, changed or gone, or that cannot be listed."""
+        return {plan.name for plan in streams if _has_news(source, plan, cursors.get(plan.name))}
+
+
+CONNECTOR = Filesystem()
+
+
+def _resource(plan: StreamPlan, reading: Reading) -> DltResource:
+    newest_wins = None
+    if plan.cursor and plan.primary_key and plan.mode in CURSOR_MODES:
+        newest_wins = {column_path(plan.cursor): {"dedup_sort": "desc"}}
+    return dlt.resource(
+        reading.batches(),
+        name=plan.table,
+        primary_key=[column_path(key) for key in plan.primary_key] or None,
+        columns=newest_wins,
+        max_table_nesting=MAX_NESTING,
+    )
+
+
+def _check(source: SourceConfig, steps: Steps) -> None:
+    steps.begin("config")
+    config = filesystem_config.parse(source)
+    store = open_store(config, source)
+    steps.begin("address")
+    steps.note(store.address())
+    steps.begin("list")
+    found = {s.name: find_files(config, s, store) for s in config.streams.values()}
+    steps.note(", ".join(f"{name}: {len(files):,} files" for name, files in found.items()))
+    steps.begin("read")
+    newest = next(iter(found.values()))[-1]
+    size = len(next(store.chunks(newest), b""))
+    steps.note(f"{newest.name}: {size:,} bytes")
+
+
+def _has_news(source: SourceConfig, plan: StreamPlan, kept: Any) -> bool:
+    if not isinstance(kept, dict) or "files" not in kept:
+        return True
+    try:
+        config = filesystem_config.parse(source)
+        stream, store = config.stream(plan.name), open_store(config, source)
+        files = find_files(config, stream, store, may_be_none=True)
+    except FabricError:
+        return True
+    return kept["files"] != {file.name: file.version for file in files}
+
+
+def _discovered(
+    stream: FileStream, store: Store, files: Sequence[File], path: Path
+) -> DiscoveredStream:
+    newest = max((f for f in files if f.size), key=lambda f: f.modified_at, default=files[-1])
+    look = {"csv": _look_at_csv, "parquet": _look_at_parquet, "jsonl": _look_at_jsonl}
+    columns, key, rows = look[stream.format](stream, store, newest, path)
+    return DiscoveredStream(
+        name=stream.name,
+        columns=columns,
+        primary_key=key,
+        cursor_candidates=(MODIFIED_AT,),
+        row_estimate=rows if len(files) == 1 else None,
+    )
+
+
+Look = tuple[tuple[ColumnInfo, ...], tuple[str, ...], int | None]
+"""Columns, primary key, and rows where they are known."""
+
+
+def _look_at_csv(stream: FileStream, store: Store, file: File, path: Path) -> Look:
+    fetch(store, file, path, SAMPLE_BYTES)
+    whole = path.stat().st_size < SAMPLE_BYTES
+    if not whole:
+        _cut_to_whole_lines(path)
+    found = filesystem_csv.open_csv(path, file.name, stream.name, stream.delimiter)
+    if found is None:
+        return (), (), 0
+    filesystem_csv.scan(found, whole)
+    types = filesystem_csv.column_types([found], {}, stream.columns)
+    key = ("id",) if whole and _is_key(found, "id") else ()
+    columns = tuple(ColumnInfo(name=n, type=types[n], nullable=n not in key) for n in types)
+    return columns, key, found.rows if whole else None
+
+
+def _look_at_parquet(stream: FileStream, store: Store, file: File, path: Path) -> Look:
+    found = open_parquet(fetch(store, file, path), file.name, stream.name)
+    if found is None:
+        return (), (), 0
+    types = found.types
+    return tuple(ColumnInfo(name=n, type=types[n]) for n in types), (), found.rows
+
+
+def _look_at_jsonl(stream: FileStream, store: Store, file: File, path: Path) -> Look:
+    fetch(store, file, path, SAMPLE_BYTES)
+    whole = path.stat().st_size < SAMPLE_BYTES
+    if not whole:
+        _cut_to_whole_lines(path)
+    batches = read_jsonl(path, file.name, Records(stream.name))
+    records = [record for batch in batches for record in batch]
+    return infer_columns(records), (), len(records) if whole else None
+
+
+def _cut_to_whole_lines(path: Path) -> None:
+    """A sample ends somewhere inside a line."""
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rfind(b"\n") + 1])
+
+
+def _is_key(file: filesystem_csv.CsvFile, column: str) -> bool:
+    """Whether every row of the file has the column, each another value."""
+    if column not in file.columns or not file.rows:
+        return False
+    seen: set[Any] = set()
+    for batch in file.batches():
+        seen.update(batch.column(file.columns.index(column)).to_pylist())
+    return len(seen) == file.rows and None not in seen
