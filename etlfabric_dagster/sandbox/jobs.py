@@ -20,6 +20,10 @@ HANDLERS: dict[str, str] = {
     "check": "etlfabric_dagster.sandbox.sources:check",
     "discover": "etlfabric_dagster.sandbox.sources:discover",
     "extract": "etlfabric_dagster.sandbox.extract:extract",
+    "parse": "etlfabric_dagster.sandbox.dbt_parse:handle",
+    "transform": "etlfabric_dagster.sandbox.dbt_build:handle",
+    "preview": "etlfabric_dagster.sandbox.dbt_preview:handle",
+    "query": "etlfabric_dagster.sandbox.dbt_query:handle",
 }
 
 

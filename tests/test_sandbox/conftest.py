@@ -9,6 +9,9 @@ import pytest
 
 import tests
 from etlfabric_dagster.testing import SandboxServer, sandbox_server
+from tests.test_sandbox.dbt_tenant import data_database, tenant
+
+__all__ = ["data_database", "plugins", "sandbox", "tenant"]
 
 ENTRY_POINTS = """[etlfabric.connectors]
 plugin = tests.test_sandbox.plugin:CONNECTOR

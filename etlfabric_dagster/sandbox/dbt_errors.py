@@ -1,0 +1,217 @@
+"""dbt's and PostgreSQL's words about a tenant's project, said once more for people.
+
+Every answer names the tenant's file, the line where one is known, and one step.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from etlfabric_dagster.errors import TransformError
+from etlfabric_dagster.sandbox import dbt_paths
+from etlfabric_dagster.schemas.dbt_models import DbtFile
+
+_PATH = re.compile(r"(?:models|macros|seeds|snapshots|tests|analyses)/[\w./\-]+\.\w+")
+_LINE = re.compile(r"\bline (\d+)")
+_HEADER = re.compile(r"^(?:\w+ )+Error(?: in .*)?$")
+_MISSING_REF = re.compile(r"depends on a node named '([^']+)'(?: in package '([^']+)')?")
+_MISSING_SOURCE = re.compile(r"depends on a source named '([^'.]+)\.([^']+)'")
+_UNDEFINED = re.compile(r"'([\w.]+)' is undefined")
+_DUPLICATE = re.compile(r'dbt found two (\w+) with the name "([^"]+)"')
+_DUPLICATE_MACRO = re.compile(r'dbt found two macros named "([^"]+)"')
+_COLUMN = re.compile(r'column "?([\w.]+)"? does not exist')
+_HINT = re.compile(r'Perhaps you meant to reference the column "(?:[\w]+\.)?([^"]+)"')
+_SQL_LINE = re.compile(r"LINE \d+: (.*)")
+
+
+def translate(exc: BaseException, files: Sequence[DbtFile] = ()) -> TransformError:
+    """One TransformError for whatever dbt raised while parsing or compiling."""
+    if isinstance(exc, TransformError):
+        return exc
+    text = str(exc)
+    path = _path_of(exc, text)
+    for rule in (_cycle, _duplicate, _missing_source, _missing_ref, _undefined):
+        found = rule(text, path, files)
+        if found is not None:
+            return found
+    line = _line_of(exc, text)
+    return TransformError(
+        f"{place(path, line)}: {explain(text)}",
+        f"Correct {place(path, line)}." if path else "Correct the project and save again.",
+        path=path,
+        line=line,
+    )
+
+
+def of_sql(message: str, path: str, raw_code: str) -> tuple[str, int | None]:
+    """A database error of a model, told with the tenant's line and PostgreSQL's own suggestion.
+
+    Returns the message and the line in the tenant's file, None when it cannot be told.
+    """
+    line = _raw_line(message, raw_code)
+    hint = _HINT.search(message)
+    said = f" Did you mean “{hint[1]}”?" if hint else ""
+    column = _COLUMN.search(message)
+    what = f"column “{column[1]}” does not exist." if column else f"{explain(message)}."
+    return f"{place(path, line)}: {what.replace('..', '.')}{said}", line
+
+
+def place(path: str | None, line: int | None) -> str:
+    """`marts/daily_orders.sql, line 7`."""
+    where = path or "The dbt project"
+    return f"{where}, line {line}" if line else where
+
+
+def explain(text: str) -> str:
+    """dbt's text without its headers, folds and paths of this machine."""
+    lines = [line.strip() for line in text.splitlines()]
+    kept = [line for line in lines if line and not _HEADER.match(line) and line != "-----"]
+    kept = [line for line in kept if not line.startswith(("compiled code at", "> in ", "> called"))]
+    kept = [line for line in kept if not line.startswith(("LINE ", "^", "HINT:", "Raw Error"))]
+    joined = " ".join(kept)[:600].replace("models/staging/", "staging/")
+    return joined.replace("models/marts/", "marts/").rstrip(".") or "it does not compile"
+
+
+def first_line(exc: BaseException) -> str:
+    """The first telling line of an exception."""
+    return explain(str(exc))[:200]
+
+
+def tenant_path(path: str | None) -> str | None:
+    """dbt's path as the tenant knows it."""
+    return dbt_paths.from_disk(path) if path else None
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """` Did you mean “x”?` or nothing."""
+    near = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    return f" Did you mean “{near[0]}”?" if near else ""
+
+
+def _cycle(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
+    if "Found a cycle:" not in text:
+        return None
+    names = re.findall(r"\w+\.tenant\.(\w+)", text)
+    circle = " → ".join([*names, names[0]]) if names else text
+    return TransformError(
+        f"These models need each other, so none can be built first: {circle}.",
+        f"Remove one of these references, for example the ref to {names[-1]} in {names[0]}."
+        if names
+        else "Remove one of these references.",
+        models=names,
+    )
+
+
+def _duplicate(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
+    found = _DUPLICATE.search(text)
+    macro = _DUPLICATE_MACRO.search(text)
+    if not found and not macro:
+        return None
+    paths = sorted({dbt_paths.from_disk(each) for each in _PATH.findall(text)})
+    where = " and ".join(paths)
+    if macro:
+        if "platform/" in text:
+            return TransformError(
+                f"{where}: the macro {macro[1]!r} is the platform's and cannot be replaced.",
+                f"Remove {macro[1]} from {where}.",
+                path=paths[0] if paths else path,
+            )
+        return TransformError(
+            f"The macro {macro[1]!r} is defined twice: {where}.", "Rename one of them.", path=path
+        )
+    return TransformError(
+        f"Two {found[1]} are called {found[2]!r}: {where}." if found else text,
+        f"Rename or delete one of them: {where}.",
+        path=paths[-1] if paths else path,
+    )
+
+
+def _missing_source(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
+    found = _MISSING_SOURCE.search(text)
+    if not found:
+        return None
+    source, table = found.groups()
+    line = line_of(files, path, table)
+    known = _source_tables(files)
+    return TransformError(
+        f"{place(path, line)}: source “{source}” has no table “{table}”.{suggestion(table, known)}",
+        f"Correct {place(path, line)}, or load that stream first.",
+        path=path,
+        line=line,
+    )
+
+
+def _missing_ref(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
+    found = _MISSING_REF.search(text)
+    if not found:
+        return None
+    line = line_of(files, path, found[1])
+    known = [dbt_paths.name(file.path) for file in files]
+    return TransformError(
+        f"{place(path, line)}: there is no model “{found[1]}”.{suggestion(found[1], known)}",
+        f"Correct the ref in {place(path, line)}.",
+        path=path,
+        line=line,
+    )
+
+
+def _undefined(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
+    found = _UNDEFINED.search(text)
+    if not found:
+        return None
+    line = line_of(files, path, found[1])
+    macros = [name for file in files for name in re.findall(r"{%-?\s*macro\s+(\w+)", file.content)]
+    return TransformError(
+        f"{place(path, line)}: “{found[1]}” is not a macro or variable of this project."
+        f"{suggestion(found[1], macros)}",
+        f"Correct {place(path, line)}, or put the macro under macros/.",
+        path=path,
+        line=line,
+    )
+
+
+def line_of(files: Sequence[DbtFile], path: str | None, word: str) -> int | None:
+    """The first line of a file that holds the word."""
+    for file in files:
+        if file.path == path:
+            for number, line in enumerate(file.content.splitlines(), start=1):
+                if word in line:
+                    return number
+    return None
+
+
+def _path_of(exc: BaseException, text: str) -> str | None:
+    node: Any = getattr(exc, "node", None)
+    path = getattr(node, "original_file_path", None)
+    if not path or path.startswith("platform"):
+        found = _PATH.search(text)
+        path = found[0] if found else path
+    return tenant_path(str(PurePosixPath(path))) if path else None
+
+
+def _line_of(exc: BaseException, text: str) -> int | None:
+    found = _LINE.search(text)
+    return int(found[1]) if found else None
+
+
+def _raw_line(message: str, raw_code: str) -> int | None:
+    """PostgreSQL counts lines of compiled SQL; the tenant's line is the one with the same text."""
+    found = _SQL_LINE.search(message)
+    if not found:
+        return None
+    wanted = found[1].removeprefix("...").removesuffix("...").strip()
+    hits = [n for n, text in enumerate(raw_code.splitlines(), start=1) if wanted and wanted in text]
+    return hits[0] if len(hits) == 1 else None
+
+
+def _source_tables(files: Sequence[DbtFile]) -> list[str]:
+    return [
+        name
+        for file in files
+        if file.path.endswith((".yml", ".yaml"))
+        for name in re.findall(r"-\s*name:\s*[\"']?([\w]+)", file.content)
+    ]

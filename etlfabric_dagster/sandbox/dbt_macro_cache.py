@@ -1,0 +1,65 @@
+"""Parses dbt's own macros once per server instead of once per job.
+
+dbt ships ~600 macros in ~130 files and compiles each with Jinja on every full parse, which is most
+of the time of parsing a small project. They do not change while this process lives, so what their
+text yields is kept; each parse gets copies.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import dbt.parser.manifest
+from dbt.contracts.graph.nodes import Macro
+from dbt.contracts.graph.unparsed import UnparsedMacro
+from dbt.parser.macros import MacroParser
+
+_parse = MacroParser.parse_unparsed_macros
+_calls = dbt.parser.manifest.statically_extract_macro_calls
+_macros: dict[tuple[str, str, str], list[Macro]] = {}
+_macro_calls: dict[str, list[str]] = {}
+_filling = True
+
+
+def install() -> None:
+    """Keep what is parsed from now on, until `freeze`."""
+    MacroParser.parse_unparsed_macros = _parse_cached
+    dbt.parser.manifest.statically_extract_macro_calls = _calls_cached
+
+
+def freeze() -> None:
+    """Keep nothing more: from here on macros are tenants'."""
+    global _filling
+    _filling = False
+
+
+def _parse_cached(parser: MacroParser, node: UnparsedMacro) -> Iterable[Macro]:
+    key = (node.package_name, node.original_file_path, node.raw_code)
+    known = _macros.get(key)
+    if known is None:
+        known = list(_parse(parser, node))
+        if _filling:
+            _macros[key] = copy.deepcopy(known)
+        return known
+    return [_fresh(macro) for macro in known]
+
+
+def _fresh(macro: Macro) -> Macro:
+    """A copy of its own: later steps add dependencies and patches to it."""
+    made = copy.copy(macro)
+    made.depends_on = copy.deepcopy(macro.depends_on)
+    made.meta, made.arguments = {}, list(macro.arguments)
+    # dbt skips finding the calls of macros older than the parse
+    made.created_at = Macro.__dataclass_fields__["created_at"].default_factory()
+    return made
+
+
+def _calls_cached(text: str, context: Any, wrapper: Any = None) -> list[str]:
+    known = _macro_calls.get(text)
+    if known is None:
+        known = _calls(text, context, wrapper)
+        if _filling:
+            _macro_calls[text] = known
+    return known

@@ -1,0 +1,177 @@
+"""dbt in this process: invoke it, parse, restore a manifest, resolve selectors.
+
+One invocation at a time (dbt keeps its state in globals). The process is a forked child whose
+parent called `warm()`, so nothing here imports or compiles much.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.compilation import Linker
+from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import SeedNode
+from dbt.graph import Graph, ResourceTypeSelector
+from dbt.graph.cli import parse_difference
+from dbt.node_types import NodeType
+from dbt.task.build import BuildTask
+from dbt.task.compile import CompileTask
+
+from etlfabric_dagster.errors import TransformError
+from etlfabric_dagster.sandbox import dbt_errors, dbt_guard, dbt_macro_cache, dbt_project
+from etlfabric_dagster.schemas.dbt_models import DbtFile
+from etlfabric_dagster.schemas.jobs import DbtProject, Warehouse
+
+BUILDABLE = (
+    NodeType.Model,
+    NodeType.Seed,
+    NodeType.Snapshot,
+    NodeType.Test,
+    NodeType.Unit,
+)
+_QUIET = (
+    "--quiet",
+    "--no-use-colors",
+    "--no-send-anonymous-usage-stats",
+    "--no-version-check",
+    "--no-partial-parse",
+    "--log-level=none",
+    "--log-level-file=none",
+    "--no-write-json",
+    "--no-print",
+    "--no-static-parser",  # its Rust thread pool does not survive the fork: the child hangs
+    "--single-threaded",  # an exception in a result callback would deadlock dbt's pool
+)
+
+
+def prepare(project: DbtProject, warehouse: Warehouse, workdir: Path) -> Path:
+    """Guard this process, then render the project. Returns its folder."""
+    dbt_guard.install(warehouse.password)
+    return dbt_project.render(project, warehouse, workdir)
+
+
+def invoke(
+    root: Path, warehouse: Warehouse, args: Sequence[str], manifest: Manifest | None = None
+) -> dbtRunnerResult:
+    """One dbt command on the rendered project. Never raises: the result carries the exception."""
+    options = ["--project-dir", str(root), "--profiles-dir", str(root)]
+    options += ["--log-path", str(root / "logs")]
+    variables = json.dumps(dbt_project.variables(warehouse))
+    return dbtRunner(manifest=manifest).invoke(
+        [*_QUIET, args[0], *options, "--vars", variables, *args[1:]]
+    )
+
+
+def parse(root: Path, warehouse: Warehouse, files: Sequence[DbtFile]) -> Manifest:
+    """Parse everything. Raises TransformError naming file, line and remedy."""
+    result = invoke(root, warehouse, ["parse"])
+    if result.exception is not None:
+        raise dbt_errors.translate(result.exception, files) from result.exception
+    assert isinstance(result.result, Manifest)
+    _refuse_hooks(result.result)
+    return result.result
+
+
+def manifest_for(
+    packed: str | None, root: Path, warehouse: Warehouse, files: Sequence[DbtFile]
+) -> Manifest:
+    """The parsed manifest: unpacked when the caller has one, else parsed now."""
+    return unpack(packed, root) if packed else parse(root, warehouse, files)
+
+
+def pack(manifest: Manifest) -> str:
+    """The manifest as base64 msgpack: what `unpack` restores in another process."""
+    return base64.b64encode(manifest.to_msgpack()).decode()
+
+
+def unpack(packed: str, root: Path) -> Manifest:
+    """Restore a packed manifest for the project rendered in `root`."""
+    manifest = Manifest.from_msgpack(base64.b64decode(packed))
+    for node in manifest.nodes.values():
+        if isinstance(node, SeedNode):  # its CSV is read from where it was parsed
+            node.root_path = str(root)
+    return manifest
+
+
+def graph_of(manifest: Manifest, files: Sequence[DbtFile] = ()) -> Graph:
+    """The dependency graph. Raises TransformError on a circle."""
+    linker = Linker()
+    try:
+        linker.link_graph(manifest)
+    except RuntimeError as exc:
+        raise dbt_errors.translate(exc, files) from exc
+    return Graph(linker.graph)
+
+
+def resolve(manifest: Manifest, graph: Graph, selectors: Iterable[str]) -> dict[str, list[str]]:
+    """dbt selector → sorted unique ids of what a build of it runs, tests included."""
+    manifest.build_parent_and_child_maps()
+    chooser = ResourceTypeSelector(graph, manifest, None, list(BUILDABLE))
+    return {selector: _resolve_one(chooser, selector) for selector in selectors}
+
+
+def _resolve_one(chooser: ResourceTypeSelector, selector: str) -> list[str]:
+    try:
+        spec = parse_difference(selector.split() or None, None)
+        return sorted(chooser.get_selected(spec, warn_on_no_nodes=False))
+    except Exception as exc:
+        raise TransformError(
+            f"The dbt selector {selector!r} cannot be read: {dbt_errors.first_line(exc)}",
+            "Use dbt's selection syntax, for example +daily_orders or source:raw.shop__orders+",
+            selector=selector,
+        ) from exc
+
+
+def run_only(task_class: type[BuildTask] | type[CompileTask], chosen: set[str]) -> None:
+    """Let this process's next task take exactly these nodes: names on a command line can be
+    ambiguous.
+    """
+    make = task_class.get_node_selector
+
+    def get_node_selector(task: Any, *args: Any, **kwargs: Any) -> Any:
+        selector = make(task, *args, **kwargs)
+        selector.get_selected = lambda spec, warn_on_no_nodes=True: selector.filter_selection(
+            chosen
+        )
+        return selector
+
+    task_class.get_node_selector = get_node_selector
+
+
+def _refuse_hooks(manifest: Manifest) -> None:
+    for node in manifest.nodes.values():
+        config: Any = node.config
+        if getattr(config, "pre_hook", None) or getattr(config, "post_hook", None):
+            path = dbt_errors.tenant_path(node.original_file_path)
+            raise TransformError(
+                f"{path}: pre_hook and post_hook are not available here, because a build of this "
+                "project may only create its own models.",
+                f"Remove the hooks of {node.name}; a model or a macro can hold that SQL.",
+                path=path,
+            )
+
+
+def warm() -> None:
+    """Import, compile and parse everything once, so that forked children start hot. No database."""
+    warehouse = Warehouse(
+        host="127.0.0.1",
+        port=1,
+        database="warm",
+        username="warm",
+        password="",
+        owner_role="warm",
+        schema_prefix="tenant_warm",
+    )
+    project = DbtProject(files=(DbtFile(path="marts/warm.sql", content="select 1 as id"),))
+    dbt_macro_cache.install()
+    with tempfile.TemporaryDirectory() as folder:
+        root = dbt_project.render(project, warehouse, Path(folder))
+        manifest = parse(root, warehouse, project.files)
+        resolve(unpack(pack(manifest), root), graph_of(manifest), ["warm+"])
+    dbt_macro_cache.freeze()
