@@ -115,7 +115,9 @@ def _event(result: RunResult) -> NodeEvent:
 def _message(result: RunResult, status: str, path: str) -> str | None:
     node: Any = result.node
     if status == "error":
-        message, _ = dbt_errors.of_sql(result.message or "", path, node.raw_code or "")
+        message, _ = dbt_errors.of_sql(
+            result.message or "", path, node.raw_code or "", _compiled(node) or ""
+        )
         return message
     if status in ("fail", "warn") and result.failures is not None:
         return _test_message(node, result.failures)

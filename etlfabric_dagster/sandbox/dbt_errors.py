@@ -47,12 +47,12 @@ def translate(exc: BaseException, files: Sequence[DbtFile] = ()) -> TransformErr
     )
 
 
-def of_sql(message: str, path: str, raw_code: str) -> tuple[str, int | None]:
+def of_sql(message: str, path: str, raw_code: str, compiled: str) -> tuple[str, int | None]:
     """A database error of a model, told with the tenant's line and PostgreSQL's own suggestion.
 
     Returns the message and the line in the tenant's file, None when it cannot be told.
     """
-    line = _raw_line(message, raw_code)
+    line = _raw_line(message, raw_code, compiled)
     hint = _HINT.search(message)
     said = f" Did you mean “{hint[1]}”?" if hint else ""
     column = _COLUMN.search(message)
@@ -198,14 +198,27 @@ def _line_of(exc: BaseException, text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _raw_line(message: str, raw_code: str) -> int | None:
-    """PostgreSQL counts lines of compiled SQL; the tenant's line is the one with the same text."""
+def _raw_line(message: str, raw_code: str, compiled: str) -> int | None:
+    """PostgreSQL counts lines of what it was sent and quotes one; find it in the tenant's file.
+
+    As it stands in the file, or, when Jinja changed it, at the same place of the compiled SQL.
+    """
     found = _SQL_LINE.search(message)
-    if not found:
-        return None
-    wanted = found[1].removeprefix("...").removesuffix("...").strip()
-    hits = [n for n, text in enumerate(raw_code.splitlines(), start=1) if wanted and wanted in text]
-    return hits[0] if len(hits) == 1 else None
+    wanted = found[1].removeprefix("...").removesuffix("...").strip() if found else ""
+    raw_lines, compiled_lines = raw_code.splitlines(), compiled.splitlines()
+    line = _only_line(wanted, raw_lines)
+    if line is None and len(raw_lines) == len(compiled_lines):
+        line = _only_line(wanted, compiled_lines)
+    return line
+
+
+def _only_line(wanted: str, lines: Sequence[str]) -> int | None:
+    """The number of the one line that is, or else holds, the text."""
+    for matches in (str.__eq__, str.__contains__):
+        hits = [n for n, line in enumerate(lines, start=1) if matches(line.strip(), wanted)]
+        if wanted and len(hits) == 1:
+            return hits[0]
+    return None
 
 
 def _source_tables(files: Sequence[DbtFile]) -> list[str]:

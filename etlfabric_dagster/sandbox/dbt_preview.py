@@ -30,7 +30,7 @@ def handle(job: PreviewJob, emit: Emit, workdir: str) -> dict[str, Any]:
             "compiled_sql": sql
         }
     except TransformError as exc:
-        raise _located(exc, job.path, node) from exc
+        raise _located(exc, job.path, node.raw_code or "", sql) from exc
 
 
 def _node_of(manifest: Manifest, path: str) -> Any:
@@ -56,17 +56,17 @@ def _compiled(job: PreviewJob, root: Path, manifest: Manifest, node: Any) -> str
         raise dbt_errors.translate(result.exception, job.project.files) from result.exception
     compiled = result.result.results[0]
     if not result.success:
-        message, line = dbt_errors.of_sql(compiled.message or "", job.path, node.raw_code)
+        message, line = dbt_errors.of_sql(compiled.message or "", job.path, node.raw_code, "")
         raise TransformError(message, f"Correct {dbt_errors.place(job.path, line)}.")
     return compiled.node.compiled_code
 
 
-def _located(exc: TransformError, path: str, node: Any) -> TransformError:
+def _located(exc: TransformError, path: str, raw: str, sql: str) -> TransformError:
     """The same error, with the tenant's file and line where PostgreSQL told a place."""
     cause = exc.__cause__
     if exc.code != TransformError.code or cause is None:
         return exc
-    message, line = dbt_errors.of_sql(str(cause), path, node.raw_code)
+    message, line = dbt_errors.of_sql(str(cause), path, raw, sql)
     remedy = f"Correct {dbt_errors.place(path, line)}."
     if "relation" in str(cause) and "does not exist" in str(cause):
         remedy = "Run the pipeline once, so that what this model reads exists."

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
-from psycopg import adapt, errors
-from psycopg.types.string import TextLoader
+from psycopg import errors
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from etlfabric_dagster.errors import FabricError, SandboxError, TransformError
 from etlfabric_dagster.schemas.jobs import Warehouse
 
 MAX_ANSWER_CHARACTERS = 8_000_000
 _BOOL, _INTEGERS, _FLOATS, _TIMESTAMPS = 16, (20, 21, 23, 26), (700, 701), (1114, 1184)
+_STATEMENT = "etlfabric_query"
 _TYPES = "select n, format_type(o, m) from unnest(%s::int[], %s::oid[], %s::int[]) as t(n, o, m)"
 
 
@@ -61,7 +62,7 @@ def explain(exc: psycopg.Error, timeout_s: float) -> FabricError:
 
 @contextlib.contextmanager
 def _connect(warehouse: Warehouse, timeout_s: float) -> Iterator[psycopg.Connection]:
-    path = ", ".join((warehouse.marts, warehouse.staging, warehouse.raw))
+    path = ",".join((warehouse.marts, warehouse.staging, warehouse.raw))
     try:
         conn = psycopg.connect(
             host=warehouse.host,
@@ -70,9 +71,11 @@ def _connect(warehouse: Warehouse, timeout_s: float) -> Iterator[psycopg.Connect
             user=warehouse.username,
             password=warehouse.password,
             application_name="etlfabric-query",
+            autocommit=True,
             connect_timeout=10,
             options=(
-                f"-c search_path={path.replace(' ', '')} -c datestyle=ISO -c timezone=UTC"
+                f"-c search_path={path} -c datestyle=ISO -c timezone=UTC"
+                " -c default_transaction_read_only=on"
                 f" -c statement_timeout={math.ceil(timeout_s * 1000)}"
                 " -c bytea_output=hex -c intervalstyle=iso_8601 -c extra_float_digits=1"
             ),
@@ -83,55 +86,65 @@ def _connect(warehouse: Warehouse, timeout_s: float) -> Iterator[psycopg.Connect
             "See whether it is up: etlfabric status",
         ) from exc
     with contextlib.closing(conn):
-        conn.read_only = True
         yield conn
 
 
 def _read(conn: psycopg.Connection, sql: str, limit: int) -> dict[str, Any]:
+    columns = _prepare(conn, sql)
+    readers = [_reader(oid) for _, _, oid in columns]
     rows: list[list[Any]] = []
     size, truncated = 0, False
-    cursor = conn.cursor()
-    cursor._adapters = _text_only()
-    with contextlib.closing(cursor.stream(sql.encode())) as stream:
-        for row in stream:
-            size += sum(len(cell) for cell in row if cell is not None)
+    with contextlib.closing(_run(conn)) as results:
+        for cells in results:
+            size += sum(len(cell) for cell in cells if cell is not None)
             if len(rows) == limit or size > MAX_ANSWER_CHARACTERS:
                 truncated = True
                 break
-            rows.append(list(row))
-        description = cursor.description or []
-        result = cursor.pgresult
-        modifiers = [result.fmod(n) for n in range(len(description))] if result else []
-    conn.rollback()  # what was left unread was canceled
-    oids = [column.type_code for column in description]
-    readers = [_reader(oid) for oid in oids]
-    named = _type_names(conn, oids, modifiers)
-    return {
-        "columns": [
-            {"name": column.name, "type": type_name, "nullable": True}
-            for column, type_name in zip(description, named, strict=True)
-        ],
-        "rows": [
-            [None if cell is None else read(cell) for read, cell in zip(readers, row, strict=True)]
-            for row in rows
-        ],
-        "truncated": truncated,
-    }
+            pairs = zip(readers, cells, strict=True)
+            rows.append([None if cell is None else read(cell.decode()) for read, cell in pairs])
+    listed = [{"name": name, "type": type_name, "nullable": True} for name, type_name, _ in columns]
+    return {"columns": listed, "rows": rows, "truncated": truncated}
 
 
-def _text_only() -> adapt.AdaptersMap:
-    """Adapters that leave every value as PostgreSQL wrote it."""
-    adapters = adapt.AdaptersMap()
-    adapters.register_loader(0, TextLoader)
-    return adapters
+def _run(conn: psycopg.Connection) -> Iterator[list[bytes | None]]:
+    """Rows as they are made, in PostgreSQL's text; what is left unread is canceled.
+
+    Not `cursor.stream`, which loses the columns of an empty answer, nor SQL's EXECUTE, which makes
+    all rows before it gives one.
+    """
+    pgconn = conn.pgconn
+    pgconn.send_query_prepared(_STATEMENT.encode(), None)
+    pgconn.set_single_row_mode()
+    try:
+        while (result := pgconn.get_result()) is not None:
+            if result.status == ExecStatus.SINGLE_TUPLE:
+                yield [result.get_value(0, n) for n in range(result.nfields)]
+            elif result.status != ExecStatus.TUPLES_OK:
+                raise errors.error_from_result(result)
+    finally:
+        if pgconn.transaction_status == TransactionStatus.ACTIVE:
+            conn.cancel_safe()
+            while pgconn.get_result() is not None:
+                pass
 
 
-def _type_names(
-    conn: psycopg.Connection, oids: Sequence[int], modifiers: Sequence[int]
-) -> list[str]:
-    numbers = list(range(len(oids)))
-    found = dict(conn.execute(_TYPES, (numbers, list(oids), list(modifiers))).fetchall())
-    return [found[number] for number in numbers]
+def _prepare(conn: psycopg.Connection, sql: str) -> list[tuple[str, str, int]]:
+    """(name, type, type oid) of each column. The server takes one statement, nothing runs yet."""
+    for result in (
+        conn.pgconn.prepare(_STATEMENT.encode(), sql.encode()),
+        described := conn.pgconn.describe_prepared(_STATEMENT.encode()),
+    ):
+        if result.status != ExecStatus.COMMAND_OK:
+            raise errors.error_from_result(result)
+    numbers = range(described.nfields)
+    if not numbers:
+        raise TransformError(
+            "This statement returns no rows: queries only read.", "Only select; models write."
+        )
+    oids, modifiers = [described.ftype(n) for n in numbers], [described.fmod(n) for n in numbers]
+    types = dict(conn.execute(_TYPES, (list(numbers), oids, modifiers)).fetchall())
+    names = [(described.fname(n) or b"").decode() for n in numbers]
+    return [(names[n], types[n], oids[n]) for n in numbers]
 
 
 def _reader(oid: int) -> Callable[[str], Any]:

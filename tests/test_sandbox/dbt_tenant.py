@@ -59,6 +59,7 @@ class Tenant:
         name = f'{self.warehouse.raw}."{table}"'
         self.sql(f"create table {name} ({ddl})")
         self.sql(f"alter table {name} owner to {self.warehouse.owner_role}")
+        self.sql(f"grant select on {name} to {self.reader.username}")
         if rows:
             self.sql(f"insert into {name} values {rows}")
 

@@ -6,7 +6,7 @@ from tests.test_sandbox.dbt_tenant import Tenant
 
 FILES = {
     "staging/stg_numbers.sql": "select generate_series(1, 100) as n",
-    "marts/doubled.sql": "select n * 2 as n2\nfrom {{ ref('stg_numbers') }}; -- all of them",
+    "marts/doubled.sql": "select n * 2 as n2\nfrom {{ ref('stg_numbers') }} -- all of them",
     "seeds/countries.csv": "code\nde\n",
 }
 
