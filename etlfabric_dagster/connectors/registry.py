@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata, resources
 from typing import Any
 
@@ -52,6 +53,16 @@ def list() -> builtins.list[ConnectorInfo]:
     fields = tuple(ConnectorInfo.model_fields)
     specs = (get(name).spec for name in names())
     return [ConnectorInfo(**{field: getattr(spec, field) for field in fields}) for spec in specs]
+
+
+def warm() -> None:
+    """Import every connector with its drivers, in a process whose forks will use them.
+
+    A connector may have a method `warm`. One whose driver is not installed says so when it is used.
+    """
+    for name in names():
+        with suppress(ImportError):
+            getattr(get(name), "warm", lambda: None)()
 
 
 def _loaders() -> dict[str, Callable[[], Connector]]:

@@ -62,16 +62,24 @@ def resolve_pinned(host: str, port: int, policy: Policy) -> str:
         EgressDeniedError: one of its addresses is private, or the platform's own.
         ConnectorError: code `host_unknown`; nobody answers to that name.
     """
+    return resolve_all(host, port, policy)[0]
+
+
+def resolve_all(host: str, port: int, policy: Policy) -> list[str]:
+    """Every address of `host`, vetted, IPv4 first: more machines have a route for it. Blocking.
+
+    Raises: as `resolve_pinned`.
+    """
     if not host or len(host) > _MAX_HOST_LENGTH or _FORBIDDEN_IN_HOST & set(host):
         raise _unknown(host[:_MAX_HOST_LENGTH])
     try:
         answers = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
     except (OSError, ValueError) as exc:  # UnicodeError, embedded NUL and gaierror among them
         raise _unknown(host) from exc
-    addresses = [str(answer[4][0]) for answer in answers]
+    addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
     for address in addresses:
         vet(address, port, policy)
-    return addresses[0]
+    return sorted(addresses, key=lambda address: ":" in address)
 
 
 def vet(address: str, port: int, policy: Policy) -> None:

@@ -10,16 +10,19 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pymysql
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
+from etlfabric_dagster.connectors.sql_database.ssh import pump
 from etlfabric_dagster.testing import free_port
 
 POSTGRES_BIN = Path("/usr/lib/postgresql")
@@ -157,3 +160,78 @@ def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
 @retry(stop=stop_after_delay(60), wait=wait_fixed(0.1), reraise=True)
 def _until_it_listens(port: int) -> None:
     socket.create_connection(("127.0.0.1", port), 1).close()
+
+
+@contextmanager
+def ssh_server(authorized: paramiko.PKey, *, forwards: bool = True) -> Iterator[SshServer]:
+    """An SSH server on loopback that forwards for one user's key."""
+    server = SshServer(authorized, forwards)
+    server.thread.start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+class SshServer:
+    """`host_key` is its public key as known_hosts has it; `forwarded` what it was asked for."""
+
+    def __init__(self, authorized: paramiko.PKey, forwards: bool) -> None:
+        self.authorized, self.forwards = authorized, forwards
+        self.key = paramiko.RSAKey.generate(2048)
+        self.host_key = f"{self.key.get_name()} {self.key.get_base64()}"
+        self.forwarded: list[tuple[str, int]] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._transports: list[paramiko.Transport] = []
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for transport in self._transports:
+            transport.close()
+        self.thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            transport = paramiko.Transport(client)
+            transport.add_server_key(self.key)
+            self._transports.append(transport)
+            with contextlib.suppress(paramiko.SSHException, EOFError):
+                transport.start_server(server=_SshSession(self, transport))
+
+
+class _SshSession(paramiko.ServerInterface):
+    def __init__(self, server: SshServer, transport: paramiko.Transport) -> None:
+        self._server, self._transport = server, transport
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        known = username == "tunnel" and key == self._server.authorized
+        return paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED
+
+    def check_channel_direct_tcpip_request(
+        self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
+    ) -> int:
+        self._server.forwarded.append(destination)
+        if not self._server.forwards:
+            return paramiko.OPEN_FAILED_CONNECT_FAILED
+        threading.Thread(target=self._serve, args=(destination,), daemon=True).start()
+        return paramiko.OPEN_SUCCEEDED
+
+    def _serve(self, destination: tuple[str, int]) -> None:
+        channel = self._transport.accept(10)
+        if channel is None:
+            return
+        # The names this server knows are its own: "db.internal" is loopback here.
+        gone = contextlib.suppress(OSError, EOFError)
+        with gone, channel, socket.create_connection(("127.0.0.1", destination[1]), 5) as database:
+            pump(database, channel)

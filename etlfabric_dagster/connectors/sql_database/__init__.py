@@ -44,6 +44,11 @@ class SqlDatabase:
         """See `Connector`."""
         return _module("probe").probe(source, streams, cursors)
 
+    def warm(self) -> None:
+        """See `registry.warm`."""
+        for name in ("checks", "discovery", "probe", "extract", "postgres", "mysql", "ssh"):
+            _module(name)
+
 
 def _module(name: str) -> Any:
     return importlib.import_module(f"{__name__}.{name}")

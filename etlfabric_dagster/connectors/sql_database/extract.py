@@ -94,9 +94,8 @@ def span_of(
     Raises:
         ConnectorError: the cursor is missing from the plan or the table.
     """
-    if plan.cursor is None or plan.mode not in BY_CURSOR:
-        if plan.mode in (LoadMode.INCREMENTAL, LoadMode.APPEND):
-            raise problems.no_column(plan.name, "", "cursor")
+    by_cursor = plan.mode in BY_CURSOR or (plan.mode is LoadMode.SCD2 and plan.primary_key)
+    if plan.cursor is None or not by_cursor:
         return None
     cursor = next((c for c in columns if c.name == plan.cursor), None)
     if cursor is None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import certifi
 
 from etlfabric_dagster.connectors.sql_database import problems
-from etlfabric_dagster.connectors.sql_database.ssh import Forward, ssh_forward
 from etlfabric_dagster.connectors.sql_database.target import Target
-from etlfabric_dagster.security.egress import resolve_pinned
+from etlfabric_dagster.security.egress import resolve_all
+
+_SSH = "etlfabric_dagster.connectors.sql_database.ssh"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,6 @@ class Road:
     address: str
     port: int
     ca_file: str | None
-    forward: Forward | None
 
     def tls_context(self) -> ssl.SSLContext:
         """For drivers that use Python's ssl."""
@@ -56,11 +57,21 @@ def open_road(target: Target) -> Iterator[Road]:
     with ExitStack() as stack:
         ca_file = stack.enter_context(_ca_file(target))
         if target.ssh:
-            forward = stack.enter_context(ssh_forward(target, target.ssh))
-            yield Road(target, "127.0.0.1", forward.port, ca_file, forward)
+            ssh = importlib.import_module(_SSH)  # paramiko takes 0.5 s to import
+            forward = stack.enter_context(ssh.ssh_forward(target, target.ssh))
+            yield Road(target, "127.0.0.1", forward.port, ca_file)
         else:
-            address = resolve_pinned(target.host, target.port, target.egress)
-            yield Road(target, address, target.port, ca_file, None)
+            yield Road(target, _answering(target), target.port, ca_file)
+
+
+def _answering(target: Target) -> str:
+    """The one address, or the first of several that accepts a connection."""
+    addresses = resolve_all(target.host, target.port, target.egress)
+    for address in addresses[:-1]:
+        with suppress(OSError):
+            socket.create_connection((address, target.port), problems.DIAL_TIMEOUT_S).close()
+            return address
+    return addresses[-1]
 
 
 @contextmanager

@@ -63,10 +63,10 @@ class Forward:
         # A channel that fails closes the client: its driver reports a server that hung up.
         refused = suppress(paramiko.SSHException, OSError, EOFError)
         with refused, client, self._channel(peer) as channel:
-            _pump(client, channel)
+            pump(client, channel)
 
 
-def _pump(client: socket.socket, channel: paramiko.Channel) -> None:
+def pump(client: socket.socket, channel: paramiko.Channel) -> None:
     """Copy both ways until one side ends."""
     while True:
         readable, _, _ = select.select([client, channel], [], [])
