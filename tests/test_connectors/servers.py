@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
+import psycopg
 import pymysql
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
@@ -150,7 +151,7 @@ def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
             [binaries / "postgres", "-D", data, *args], stderr=subprocess.DEVNULL, **common
         )
         try:
-            _until_it_listens(port)
+            _until_it_serves(port)
             yield port
         finally:
             process.terminate()
@@ -158,8 +159,8 @@ def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
 
 
 @retry(stop=stop_after_delay(60), wait=wait_fixed(0.1), reraise=True)
-def _until_it_listens(port: int) -> None:
-    socket.create_connection(("127.0.0.1", port), 1).close()
+def _until_it_serves(port: int) -> None:
+    psycopg.connect(f"host=127.0.0.1 port={port} user=reader password=pw dbname=postgres").close()
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def _explain(exc: psycopg.OperationalError, target: Target) -> ConnectorError:
             code="too_many_connections",
         )
     return ConnectorError(
-        f"{target.address} ended the connection: {text.strip().splitlines()[-1]}",
+        f"{target.address} ended the connection: {text.split('FATAL:')[-1].strip()}",
         "Check that the host and port are PostgreSQL's.",
         code="connect_failed",
     )
