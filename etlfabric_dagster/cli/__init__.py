@@ -12,7 +12,9 @@ from etlfabric_dagster.cli import (
     connections,
     connectors,
     credentials,
+    db,
     dbt_models,
+    demo,
     orgs,
     pipelines,
     runs,
@@ -45,6 +47,8 @@ app.add_typer(dbt_models.app, name="dbt-models")
 app.command("query")(dbt_models.query)
 app.command("bi-credentials")(credentials.bi_credentials)
 app.add_typer(credentials.app, name="credentials")
+db.register(app)
+demo.register(app)
 
 
 def main() -> None:

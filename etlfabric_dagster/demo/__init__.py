@@ -3,3 +3,7 @@
 Owns the demo's source database, its dbt models and its org; reaches the platform only through
 `Fabric`, as a user would.
 """
+
+from etlfabric_dagster.demo.org import NEW_ORDERS, SLUG, add_orders, load
+
+__all__ = ["NEW_ORDERS", "SLUG", "add_orders", "load"]

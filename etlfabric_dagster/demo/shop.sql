@@ -214,7 +214,7 @@ SELECT
     order_channel(id) AS channel,
     CASE WHEN luck(id, 17) < 0.12 THEN 'WELCOME' || 5 * ceil(3 * luck(id, 18)) END AS coupon,
     ordered_at,
-    least(now(), ordered_at + interval '6 days' * luck(id, 19)) AS updated_at
+    ordered_at + least(interval '6 days', now() - ordered_at) * luck(id, 19) AS updated_at
 FROM who;
 
 SELECT take_orders();
@@ -226,8 +226,8 @@ SELECT
     CASE WHEN luck(id, 26) < 0.6 THEN total ELSE round(total * 0.4, 2) END,
     (ARRAY['arrived broken', 'too late', NULL, 'not as described', 'changed their mind'])[
         1 + floor(5 * luck(id, 27))::integer],
-    least(now(), ordered_at + interval '9 days'),
-    least(now(), ordered_at + interval '9 days')
+    ordered_at + least(interval '9 days', now() - ordered_at) * (0.7 + 0.3 * luck(id, 29)),
+    ordered_at + least(interval '9 days', now() - ordered_at) * (0.7 + 0.3 * luck(id, 29))
 FROM orders WHERE status = 'delivered' AND luck(id, 25) < 0.045;
 
 CREATE INDEX ON customers (updated_at);

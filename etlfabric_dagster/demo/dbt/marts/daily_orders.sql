@@ -1,8 +1,8 @@
 -- How is business today? One row a day, days without orders included.
 with days as (
     select generate_series(
-        (select min(ordered_at)::date from {{ ref('stg_shop__orders') }}),
-        (select max(ordered_at)::date from {{ ref('stg_shop__orders') }}),
+        (select min(ordered_at)::date from {{ ref('stg_orders') }}),
+        (select max(ordered_at)::date from {{ ref('stg_orders') }}),
         interval '1 day'
     )::date as day
 )
@@ -14,6 +14,6 @@ select
     coalesce(sum(orders.total), 0) as revenue,
     round(avg(orders.total), 2) as average_order
 from days
-left join {{ ref('stg_shop__orders') }} as orders
+left join {{ ref('stg_orders') }} as orders
     on orders.ordered_at::date = days.day and orders.status <> 'canceled'
 group by days.day

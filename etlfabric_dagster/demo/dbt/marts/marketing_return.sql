@@ -5,7 +5,7 @@ with spent as (
         spend.channel,
         sum(spend.spend_eur::numeric(12, 2)) as spend,
         sum(spend.clicks::bigint) as clicks
-    from {{ ref('stg_marketing__spend') }} as spend
+    from {{ ref('stg_spend') }} as spend
     group by 1, 2
 ),
 
@@ -15,7 +15,7 @@ earned as (
         channel,
         count(*) as orders,
         sum(total) as revenue
-    from {{ ref('stg_shop__orders') }}
+    from {{ ref('stg_orders') }}
     where status <> 'canceled'
     group by 1, 2
 )

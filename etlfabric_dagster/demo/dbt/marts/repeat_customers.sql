@@ -6,7 +6,7 @@ with numbered as (
         total,
         row_number() over (partition by customer_id order by ordered_at, id) as nth,
         min(ordered_at) over (partition by customer_id) as first_at
-    from {{ ref('stg_shop__orders') }}
+    from {{ ref('stg_orders') }}
     where status <> 'canceled'
 ),
 

@@ -7,15 +7,15 @@ with sold as (
         items.quantity * items.unit_price as revenue,
         items.quantity * (items.unit_price - products.cost) as margin,
         items.quantity * items.unit_price / nullif(orders.total, 0) as share_of_order
-    from {{ ref('stg_shop__order_items') }} as items
-    join {{ ref('stg_shop__orders') }} as orders on orders.id = items.order_id
-    join {{ ref('stg_shop__products') }} as products on products.id = items.product_id
+    from {{ ref('stg_order_items') }} as items
+    join {{ ref('stg_orders') }} as orders on orders.id = items.order_id
+    join {{ ref('stg_products') }} as products on products.id = items.product_id
     where orders.status <> 'canceled'
 ),
 
 refunded as (
     select order_id, sum(amount) as amount
-    from {{ ref('stg_shop__refunds') }}
+    from {{ ref('stg_refunds') }}
     group by order_id
 )
 
