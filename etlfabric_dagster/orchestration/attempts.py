@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import dagster as dg
 
@@ -34,7 +34,16 @@ class Runner(Protocol):
         ...
 
 
+class Leased(Protocol):
+    """Knows whether the attempt may still write."""
+
+    def require(self) -> None:
+        """Raises LeaseLostError."""
+        ...
+
+
 _running: dict[str, Runner] = {}
+_leases: dict[str, Leased] = {}
 
 
 @contextmanager
@@ -45,6 +54,33 @@ def executing(dagster_run_id: str, runner: Runner) -> Iterator[None]:
         yield
     finally:
         del _running[dagster_run_id]
+
+
+@contextmanager
+def leased(dagster_run_id: str, lease: Leased) -> Iterator[None]:
+    """Let events of one Dagster run be written only with its lease (see `fence_events`)."""
+    _leases[dagster_run_id] = lease
+    try:
+        yield
+    finally:
+        del _leases[dagster_run_id]
+
+
+def fence_events(instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """Make the instance refuse events of attempts that lost their lease. Returns it.
+
+    A late success would turn a run around that Dagster already shows as failed.
+    """
+    write = instance.handle_new_event
+
+    def write_with_lease(event: dg.EventLogEntry, **kwargs: Any) -> None:
+        lease = _leases.get(event.run_id)
+        if lease is not None:
+            lease.require()
+        write(event, **kwargs)
+
+    instance.handle_new_event = write_with_lease
+    return instance
 
 
 def of_run(dagster_run_id: str) -> Runner:

@@ -16,8 +16,7 @@ from dagster._core.definitions.repository_definition.repository_definition impor
     RepositoryDefinition,
 )
 from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.execution.api import execute_run_iterator
-from dagster._core.execution.context_creation_job import PlanOrchestrationContext
+from dagster._core.execution.api import create_execution_plan, execute_run_iterator
 from dagster._core.launcher.base import (
     CheckRunHealthResult,
     LaunchRunContext,
@@ -42,7 +41,12 @@ from dagster._core.remote_representation.grpc_server_state_subscriber import (
     LocationStateChangeEventType,
 )
 from dagster._core.remote_representation.handle import RepositoryHandle
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+from dagster._core.snap import snapshot_from_execution_plan
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.tags import (
+    PARENT_RUN_ID_TAG,
+    ROOT_RUN_ID_TAG,
+)
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceLoadTarget
 from dagster._core.workspace.workspace import (
@@ -63,6 +67,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 __all__ = [
     "DEFAULT_DAGSTER_ENTRY_POINT",
+    "FINISHED_STATUSES",
     "PARENT_RUN_ID_TAG",
     "ROOT_RUN_ID_TAG",
     "SINGLETON_REPOSITORY_NAME",
@@ -87,7 +92,6 @@ __all__ = [
     "LocationStateChangeEvent",
     "LocationStateChangeEventType",
     "ModuleCodePointer",
-    "PlanOrchestrationContext",
     "ReconstructableJob",
     "ReconstructableRepository",
     "RemoteJobOrigin",
@@ -101,7 +105,9 @@ __all__ = [
     "WorkerStatus",
     "WorkspaceLoadTarget",
     "WorkspaceProcessContext",
+    "create_execution_plan",
     "deserialize_value",
     "execute_run_iterator",
     "serialize_value",
+    "snapshot_from_execution_plan",
 ]

@@ -4,7 +4,6 @@ no secret; the same snapshot gives the same definitions.
 No deferred annotations here: Dagster compares the annotation of `context` with its own classes.
 """
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +33,6 @@ def build_definitions(snapshot: TenantSnapshot) -> dg.Definitions:
         assets=[*loads, *transforms],
         jobs=[job for job in jobs if job is not None],
         executor=dg.in_process_executor,
-        loggers={"console": _silent},
     )
 
 
@@ -145,13 +143,6 @@ def pipeline_keys(
     raw = {keys.raw_key(snapshot.slug, table) for table in tables}
     built = {nodes.assets[m].key for m in pipeline.models if m in nodes.assets}
     return raw | built, {nodes.checks[m].key for m in pipeline.models if m in nodes.checks}
-
-
-@dg.logger(description="Nothing: events are stored, the run's log is written by the platform.")
-def _silent(_: dg.InitLoggerContext) -> logging.Logger:
-    logger = logging.Logger("etlfabric.dagster")
-    logger.addHandler(logging.NullHandler())
-    return logger
 
 
 __all__ = ["UNIQUE_ID", "DbtNodes", "build_definitions", "dbt_nodes", "pipeline_keys"]

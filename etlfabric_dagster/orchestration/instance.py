@@ -36,6 +36,8 @@ def dagster_yaml(settings: Settings) -> str:
             "class": "LocalArtifactStorage",
             "config": {"base_dir": str(instance_folder(settings))},
         },
+        # Dagster prints its events on the worker's console otherwise; they are stored regardless
+        "python_logs": {"python_log_level": "CRITICAL"},
         "telemetry": {"enabled": False},
         "run_monitoring": {"enabled": False},
     }

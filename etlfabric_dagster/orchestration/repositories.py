@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.orchestration.compat import (
@@ -23,11 +24,20 @@ from etlfabric_dagster.orchestration.compat import (
     RepositoryDefinition,
 )
 from etlfabric_dagster.orchestration.publishing import build_repository
+from etlfabric_dagster.schemas.snapshot import TenantSnapshot
 from etlfabric_dagster.services import snapshots
 
 CACHE_SIZE = 64  # repositories; one of 15 tables and 8 jobs takes 0.9 MiB, measured 2026-11
 CODE_SOCKET = "etlfabric"
 """Stock origins want an address. Nobody listens there: locations answer in-process."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A snapshot and what was built from it."""
+
+    snapshot: TenantSnapshot
+    repository: RepositoryDefinition
 
 
 class RepositoryCache:
@@ -36,9 +46,9 @@ class RepositoryCache:
     def __init__(self, size: int = CACHE_SIZE) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._found: OrderedDict[tuple[str, int], RepositoryDefinition] = OrderedDict()
+        self._found: OrderedDict[tuple[str, int], Built] = OrderedDict()
 
-    def get(self, slug: str, version: int) -> RepositoryDefinition:
+    def get(self, slug: str, version: int) -> Built:
         """The repository, built on demand. Blocking. Raises NotFoundError.
 
         Only the newest version is kept in the database: a pointer to an older one, of a run that
@@ -49,14 +59,14 @@ class RepositoryCache:
                 self._found.move_to_end((slug, version))
                 return self._found[slug, version]
         snapshot = aio.run(snapshots.load(slug))
-        return self._keep((slug, version), build_repository(snapshot))
+        return self._keep((slug, version), Built(snapshot, build_repository(snapshot)))
 
-    def _keep(self, key: tuple[str, int], repository: RepositoryDefinition) -> RepositoryDefinition:
+    def _keep(self, key: tuple[str, int], built: Built) -> Built:
         with self._lock:
-            self._found[key] = repository
+            self._found[key] = built
             while len(self._found) > self._size:
                 self._found.popitem(last=False)
-        return repository
+        return built
 
 
 cache = RepositoryCache()
@@ -64,7 +74,7 @@ cache = RepositoryCache()
 
 def build(slug: str, version: str) -> RepositoryDefinition:
     """Target of the code pointer."""
-    return cache.get(slug, int(version))
+    return cache.get(slug, int(version)).repository
 
 
 def code_pointer(slug: str, version: int) -> CustomPointer:

@@ -37,7 +37,7 @@ class TenantServicer(DagsterApiServer):
     def _get_repo_for_origin(
         self, remote_repo_origin: RemoteRepositoryOrigin
     ) -> RepositoryDefinition:
-        return repositories.cache.get(self._slug, self._version)
+        return repositories.cache.get(self._slug, self._version).repository
 
     def _get_reconstructable_repo_for_origin(
         self, remote_repo_origin: RemoteRepositoryOrigin

@@ -22,7 +22,6 @@ def repository(slug: str) -> RepositoryDefinition:
         assets=definitions.assets,
         jobs=definitions.jobs,
         executor=definitions.executor,
-        loggers=definitions.loggers,
     )
 
 

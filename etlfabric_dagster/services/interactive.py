@@ -77,6 +77,19 @@ async def answer(
         )
 
 
+async def ring_stale(after_s: float = 3) -> int:
+    """Ring again for requests that nobody took: their doorbell may be lost."""
+    limit = clock.now() - timedelta(seconds=after_s)
+    query = select(InteractiveRequest.id).where(
+        InteractiveRequest.status == "queued", InteractiveRequest.created_at < limit
+    )
+    async with get_session() as session:
+        waiting = list(await session.scalars(query))
+        for request_id in waiting:
+            ring_after_commit(session, ANSWER, str(request_id), queue=INTERACTIVE)
+    return len(waiting)
+
+
 async def forget_old() -> int:
     """Drop answered requests after an hour. Idempotent."""
     limit = clock.now() - KEPT

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select, text
+from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,6 +34,14 @@ from etlfabric_dagster.schemas.snapshot import (
     TenantSnapshot,
 )
 from etlfabric_dagster.services.scope import no_org
+
+
+class PublishState(NamedTuple):
+    """An org's configured and published versions."""
+
+    configured: int
+    published: int
+
 
 Encode = Callable[[TenantSnapshot], PublishedRepository]
 
@@ -97,6 +105,38 @@ async def load(slug: str) -> TenantSnapshot:
             "Wait a moment, or publish it: etlfabric orgs show " + slug,
         )
     return TenantSnapshot.model_validate_json(zlib.decompress(blob))
+
+
+async def state_of(org_id: UUID) -> PublishState:
+    """Which version of an org is configured, and which is published (0 = none)."""
+    query = (
+        select(Org.config_version, func.coalesce(CodeLocation.version, 0))
+        .outerjoin(CodeLocation, CodeLocation.org_id == Org.id)
+        .where(Org.id == org_id)
+    )
+    async with get_session() as session:
+        row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise no_org(str(org_id))
+    return PublishState(*row)
+
+
+async def unpublished() -> list[UUID]:
+    """Active orgs whose newest configuration is neither published nor known to be broken."""
+    told = func.starts_with(
+        func.coalesce(CodeLocation.error, ""), func.concat("version ", Org.config_version, ":")
+    )
+    query = (
+        select(Org.id)
+        .outerjoin(CodeLocation, CodeLocation.org_id == Org.id)
+        .where(
+            Org.status == OrgStatus.ACTIVE,
+            Org.config_version > func.coalesce(CodeLocation.version, 0),
+            ~told,
+        )
+    )
+    async with get_session() as session:
+        return list(await session.scalars(query))
 
 
 async def versions() -> dict[str, tuple[int, str | None]]:

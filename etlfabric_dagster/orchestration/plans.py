@@ -1,0 +1,122 @@
+"""The Dagster run of an attempt: created for it, or the one that a webserver launch made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from etlfabric_dagster.errors import NotFoundError
+from etlfabric_dagster.orchestration import keys, repositories, selections
+from etlfabric_dagster.orchestration.compat import (
+    PARENT_RUN_ID_TAG,
+    ROOT_RUN_ID_TAG,
+    ReconstructableJob,
+    create_execution_plan,
+    snapshot_from_execution_plan,
+)
+from etlfabric_dagster.orchestration.selections import DagsterSelection
+from etlfabric_dagster.schemas.runs import ClaimedRun
+from etlfabric_dagster.schemas.snapshot import PipelineSnapshot, TenantSnapshot
+
+RUN_TAG, ATTEMPT_TAG, TRIGGER_TAG = "etlfabric/run", "etlfabric/attempt", "etlfabric/trigger"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `execute_run_iterator` is given, and what the runner has to know of it."""
+
+    job: ReconstructableJob
+    run: dg.DagsterRun
+    nodes: frozenset[str]
+    """dbt unique ids that the pipeline builds at this version."""
+    transforms: bool
+    """Whether a dbt step follows the load step."""
+
+
+def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Plan:
+    """Plan the attempt from a published version. Blocking.
+
+    Raises:
+        NotFoundError: the pipeline is not part of that version, or has nothing to run.
+        InvalidInputError: nothing of the selection is left.
+    """
+    snapshot = repositories.cache.get(claimed.org_slug, version).snapshot
+    pipeline = _pipeline(claimed, snapshot)
+    known = instance.get_run_by_id(str(claimed.dagster_run_id))
+    job_name = known.job_name if known else pipeline.name
+    job = repositories.reconstructable(claimed.org_slug, version).get_reconstructable_job(job_name)
+    if known is None:
+        asked = selections.to_dagster(snapshot, pipeline, claimed.selection)
+        known = _create(claimed, job, asked, instance)
+    steps = set(job.get_definition().graph.node_dict)
+    if known.step_keys_to_execute is not None:
+        steps &= set(known.step_keys_to_execute)
+    transforms = keys.TRANSFORM_OP in steps and _wants_nodes(known)
+    return Plan(job, known, frozenset(pipeline.models), transforms)
+
+
+def _wants_nodes(run: dg.DagsterRun) -> bool:
+    chosen = run.asset_selection
+    return not chosen or any(key.path[1] != keys.RAW for key in chosen)
+
+
+def _pipeline(claimed: ClaimedRun, snapshot: TenantSnapshot) -> PipelineSnapshot:
+    found = {pipeline.id: pipeline for pipeline in snapshot.pipelines}.get(claimed.pipeline_id)
+    if found is None:
+        raise NotFoundError(
+            f"Pipeline '{claimed.pipeline_name}' is not part of the definitions of"
+            f" '{claimed.org_slug}' (version {snapshot.version}).",
+            "If it still exists, correct what keeps the org from being published.",
+        )
+    if not found.streams and not found.models:
+        raise NotFoundError(
+            f"Pipeline '{found.name}' has nothing to run: no stream is selected and its dbt"
+            " selector finds no model.",
+            "Select a stream, or put a dbt model.",
+        )
+    return found
+
+
+def _create(
+    claimed: ClaimedRun,
+    job: ReconstructableJob,
+    asked: DagsterSelection,
+    instance: dg.DagsterInstance,
+) -> dg.DagsterRun:
+    part = job
+    if asked.assets is not None or asked.checks is not None:
+        part = job.get_subset(asset_selection=asked.assets, asset_check_selection=asked.checks)
+    again = claimed.number > 1
+    first = str(claimed.first_dagster_run_id)
+    tags = {
+        RUN_TAG: str(claimed.run_id),
+        ATTEMPT_TAG: str(claimed.number),
+        TRIGGER_TAG: claimed.trigger.value,
+        **({ROOT_RUN_ID_TAG: first, PARENT_RUN_ID_TAG: first} if again else {}),
+    }
+    definition = part.get_definition()
+    plan = create_execution_plan(definition, tags=tags)
+    # as DagsterInstance.create_run_for_job does, which cannot take a selection of checks
+    return instance.create_run(
+        job_name=definition.name,
+        run_id=str(claimed.dagster_run_id),
+        run_config=None,
+        status=None,
+        tags=tags,
+        root_run_id=first if again else None,
+        parent_run_id=first if again else None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=snapshot_from_execution_plan(
+            plan, definition.get_job_snapshot_id()
+        ),
+        job_snapshot=definition.get_job_snapshot(),
+        parent_job_snapshot=definition.get_parent_job_snapshot(),
+        asset_selection=asked.assets,
+        asset_check_selection=asked.checks,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=repositories.job_origin(claimed.org_slug, job.job_name),
+        job_code_origin=job.get_python_origin(),
+        asset_graph=definition.asset_layer.asset_graph,
+    )

@@ -1,0 +1,119 @@
+"""The clock: `python -m etlfabric_dagster.tasks.scheduler`.
+
+APScheduler only ticks; what is due, lost or unheard is decided by rows, so any number of these
+processes may run.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+import dagster as dg
+from apscheduler.schedulers.blocking import BlockingScheduler
+
+from etlfabric_dagster import aio, clock, logs, queue
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.logs import log
+from etlfabric_dagster.orchestration import records
+from etlfabric_dagster.orchestration.instance import open_instance
+from etlfabric_dagster.services import interactive, leases, schedules, snapshots
+from etlfabric_dagster.tasks import heartbeats
+from etlfabric_dagster.tasks.interactive import PUBLISH
+
+PROCESS = "scheduler"
+SETTLE_WITHIN_S = 600
+
+Ticks = dict[Callable[[dg.DagsterInstance], None], float]
+
+
+def fire(_: dg.DagsterInstance) -> None:
+    """Queue what is due, batch by batch, until nothing is."""
+    while aio.run(schedules.fire_due(clock.now())) == schedules.DUE_LIMIT:
+        pass
+
+
+def reconcile(instance: dg.DagsterInstance) -> None:
+    """End lost attempts, in Dagster too, and ring again for what nobody has heard."""
+    for lost in aio.run(leases.expire_leases()):
+        log.warning("attempt.lost", run=str(lost.run_id), attempt=lost.number)
+        records.end_lost(instance, lost)
+    aio.run(leases.ring_stale())
+    aio.run(interactive.ring_stale())
+
+
+def settle(instance: dg.DagsterInstance) -> None:
+    """Tell Dagster of runs canceled in the queue, and ring for orgs that wait to be published."""
+    records.end_unclaimed(instance, aio.run(leases.ended_unclaimed(SETTLE_WITHIN_S)))
+    for org_id in aio.run(snapshots.unpublished()):
+        queue.ring(PUBLISH, str(org_id), queue=queue.INTERACTIVE)
+
+
+def clean(instance: dg.DagsterInstance) -> None:
+    """Drop answered requests and old Dagster runs."""
+    aio.run(interactive.forget_old())
+    removed = records.forget_old(instance)
+    log.info("records.forgotten", dagster_runs=removed)
+
+
+def alive(_: dg.DagsterInstance) -> None:
+    """For `etlfabric status`."""
+    heartbeats.beat(PROCESS)
+
+
+TICKS: Ticks = {fire: 1, reconcile: 2, settle: 5, alive: 5, clean: 3600}
+"""What is done, and how often (seconds)."""
+
+
+def make(instance: dg.DagsterInstance) -> BlockingScheduler:
+    """The scheduler with its ticks: one of a kind at a time, late ones once."""
+    scheduler = BlockingScheduler(timezone=UTC)
+    for tick, every_s in TICKS.items():
+        at_once = {} if tick is clean else {"next_run_time": clock.now()}
+        scheduler.add_job(
+            _guarded(tick, instance),
+            "interval",
+            seconds=every_s,
+            id=tick.__name__,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            **at_once,
+        )
+    return scheduler
+
+
+def main() -> None:
+    """Tick until SIGTERM. Blocking."""
+    logs.configure(settings.log_level)
+    with open_instance(settings) as instance:
+        scheduler = make(instance)
+
+        def stop(*_: Any) -> None:
+            scheduler.shutdown(wait=False)
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        scheduler.start()
+
+
+def _guarded(
+    tick: Callable[[dg.DagsterInstance], None], instance: dg.DagsterInstance
+) -> Callable[[], None]:
+    """A tick that fails (the database is away) says so and comes again."""
+
+    def run() -> None:
+        try:
+            tick(instance)
+        except Exception as exc:
+            log.warning(
+                "tick.failed", tick=tick.__name__, error=f"{type(exc).__name__}: {exc}"[:300]
+            )
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

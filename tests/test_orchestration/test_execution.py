@@ -1,0 +1,418 @@
+"""An attempt: claimed, run in Dagster, told; both agree on the end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import func, select, update
+
+from etlfabric_dagster import aio, storage
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import ConnectorError, SandboxError
+from etlfabric_dagster.models import Pipeline, Run
+from etlfabric_dagster.orchestration import attempts, records
+from etlfabric_dagster.orchestration.execution import execute_attempt
+from etlfabric_dagster.orchestration.publishing import encode
+from etlfabric_dagster.schemas.jobs import (
+    DoneEvent,
+    Event,
+    ExtractJob,
+    Job,
+    LogEvent,
+    NodeEvent,
+    StreamEvent,
+    TransformJob,
+)
+from etlfabric_dagster.schemas.orgs import OrgOut
+from etlfabric_dagster.schemas.runs import (
+    ErrorInfo,
+    NodeResult,
+    RunOut,
+    RunSelection,
+    RunStatus,
+    StreamResult,
+)
+from etlfabric_dagster.schemas.streams import TableSchema
+from etlfabric_dagster.services import leases, runs, snapshots, tenants
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from tests.test_orchestration.conftest import ID_COLUMN
+
+Script = Callable[[Job], Iterator[Event]]
+
+
+class ScriptedCall:
+    """A sandbox call that says what a test wrote; closing it ends a script that waits."""
+
+    def __init__(self, events: Iterator[Event], closed: threading.Event) -> None:
+        self._events, self._closed = events, closed
+
+    def __iter__(self) -> ScriptedCall:
+        return self
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class ScriptedSandbox:
+    """Stands for the sandbox's client: the engine has its own tests."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.jobs: list[Job] = []
+        self.closed = threading.Event()
+
+    def call(self, job: Job) -> ScriptedCall:
+        self.jobs.append(job)
+        self.closed.clear()
+        return ScriptedCall(self._script(job), self.closed)
+
+
+def loaded(job: ExtractJob, rows: int = 5) -> Iterator[Event]:
+    for plan in job.streams:
+        tables = (TableSchema(table=plan.table, stream=plan.name, columns=(ID_COLUMN,)),)
+        result = StreamResult(rows=rows, bytes=rows * 8, seconds=0.1, tables=tables)
+        yield StreamEvent(name=plan.name, result=result)
+    yield DoneEvent(payload={"state": "c3RhdGU="})
+
+
+def built(job: TransformJob, **status: str) -> Iterator[Event]:
+    for unique_id in sorted(job.select, key=_in_dbts_order):
+        kind, _, name = unique_id.split(".")[:3]
+        good = "pass" if kind == "test" else "success"
+        result = NodeResult(status=status.get(name, good), resource_type=kind)
+        yield NodeEvent(unique_id=unique_id, name=name, result=result)
+    yield DoneEvent(payload={"ok": True})
+
+
+def _in_dbts_order(unique_id: str) -> tuple[bool, bool]:
+    return unique_id.startswith("test."), "stg_" not in unique_id
+
+
+def everything_works(job: Job) -> Iterator[Event]:
+    yield LogEvent(message="hello from the sandbox")
+    yield from loaded(job) if isinstance(job, ExtractJob) else built(job)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def shop(published: OrgOut) -> OrgOut:
+    """`published`, with the pipelines' logins."""
+    async with org_scope(OPERATOR, published.slug) as scope:
+        for pipeline_id in await scope.session.scalars(select(Pipeline.id)):
+            await tenants.add_pipeline_login(scope.session, scope.org_id, pipeline_id)
+    return published
+
+
+async def start(org: OrgOut, pipeline: str = "shop", **selection: Any) -> RunOut:
+    async with org_scope(OPERATOR, org.slug) as scope:
+        return await runs.start(scope, pipeline, selection=RunSelection(**selection))
+
+
+async def show(org: OrgOut, run: RunOut) -> RunOut:
+    async with org_scope(OPERATOR, org.slug) as scope:
+        return await runs.get(scope, run.id)
+
+
+@pytest.fixture(scope="session")
+def fenced(instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    return attempts.fence_events(instance)
+
+
+@pytest.fixture
+def execute(fenced: dg.DagsterInstance) -> Callable[..., Any]:
+    async def execute(run: RunOut, script: Script = everything_works) -> RunStatus | None:
+        # in a thread, as a worker has no event loop: Dagster's steps run one of their own
+        sandbox: Any = ScriptedSandbox(script)
+        return await asyncio.to_thread(execute_attempt, run.id, "test", fenced, sandbox)
+
+    return execute
+
+
+def materialized(instance: dg.DagsterInstance, run_id: object) -> set[str]:
+    logs = instance.all_logs(str(run_id), of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return {"/".join(entry.dagster_event.asset_key.path[1:]) for entry in logs}
+
+
+async def test_a_run_succeeds_in_both_with_its_rows_and_materializations(
+    shop: OrgOut, instance: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    run = await start(shop)
+    await execute(run)
+    ended = await show(shop, run)
+    assert ended.error is None
+    assert (ended.status, ended.rows_loaded, ended.attempt) == ("succeeded", 10, 1)
+    assert ended.models["daily_orders"].status == "success"
+    dagster_run = instance.get_run_by_id(str(run.id))
+    assert dagster_run
+    assert dagster_run.status is dg.DagsterRunStatus.SUCCESS
+    assert materialized(instance, run.id) == {
+        "raw/shop__orders",
+        "raw/shop__customers",
+        "staging/stg_shop__orders",
+        "staging/stg_shop__customers",
+        "marts/daily_orders",
+        "marts/regions",
+    }
+    key = dg.AssetKey([shop.slug, "raw", "shop__orders"])
+    event = instance.get_latest_materialization_event(key)
+    assert event
+    assert event.asset_materialization.metadata["rows"].value == 5
+    lines, _ = storage.read_log(shop.id, run.id)
+    assert "hello from the sandbox" in [line.message for line in lines]
+
+
+async def test_a_failed_stream_keeps_the_good_ones_and_leaves_the_marts(
+    shop: OrgOut, instance: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    error = ErrorInfo(message="orders has no updated_at.", remedy="Choose a cursor.", code="cursor")
+
+    def script(job: Job) -> Iterator[Event]:
+        assert isinstance(job, ExtractJob), "the dbt step must not run"
+        for event in loaded(job):
+            if isinstance(event, StreamEvent) and event.name == "orders":
+                event = StreamEvent(
+                    name="orders", result=StreamResult(status="failed", error=error)
+                )
+            yield event
+
+    run = await start(shop)
+    assert await execute(run, script) is RunStatus.FAILED
+    ended = await show(shop, run)
+    assert ended.error
+    assert ended.error.message == (
+        "orders has no updated_at. 1 of 2 streams were loaded and are kept."
+        " The dbt models were not rebuilt; their rows stay."
+    )
+    assert (ended.error.remedy, ended.error.code) == ("Choose a cursor.", "cursor")
+    assert ended.streams["customers"].rows == 5
+    assert materialized(instance, run.id) == {"raw/shop__customers"}
+    assert instance.get_run_by_id(str(run.id)).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+
+
+async def test_a_source_that_refuses_fails_the_run_in_its_words(
+    shop: OrgOut, execute: Callable[..., Any]
+) -> None:
+    def script(_: Job) -> Iterator[Event]:
+        yield LogEvent(message="connecting")
+        raise ConnectorError("db refused the login of reader.", "Check the password.")
+
+    run = await start(shop)
+    assert await execute(run, script) is RunStatus.FAILED
+    ended = await show(shop, run)
+    assert ended.error
+    assert ended.error.message.startswith("db refused the login of reader.")
+    assert ended.error.remedy == "Check the password."
+    assert {s.status for s in ended.streams.values()} == {"failed"}
+
+
+async def test_a_failed_dbt_test_fails_the_run_and_its_check(
+    shop: OrgOut, instance: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    test = "unique_stg_shop__orders_id"
+    said = "Test unique on stg_shop__orders.id failed: 17 rows do not pass."
+
+    def script(job: Job) -> Iterator[Event]:
+        if isinstance(job, ExtractJob):
+            yield from loaded(job)
+            return
+        for event in built(job, daily_orders="skipped"):
+            if isinstance(event, NodeEvent) and event.name == test:
+                failed = NodeResult(
+                    status="fail",
+                    resource_type="test",
+                    failures=17,
+                    message=said,
+                    compiled_sql="select 1",
+                )
+                event = event.model_copy(update={"result": failed})
+            yield event
+
+    run = await start(shop)
+    assert await execute(run, script) is RunStatus.FAILED
+    ended = await show(shop, run)
+    assert ended.error
+    assert ended.error.message == f"{said} daily_orders was not rebuilt."
+    assert ended.models[test].compiled_sql == "select 1"
+    checks = instance.all_logs(str(run.id), of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = {c.dagster_event.asset_check_evaluation_data.check_name: c for c in checks}
+    evaluation = found[test].dagster_event.asset_check_evaluation_data
+    assert not evaluation.passed
+    assert evaluation.metadata["failures"].value == 17
+    assert "marts/daily_orders" not in materialized(instance, run.id)
+
+
+async def test_a_partial_run_does_only_its_part(
+    shop: OrgOut, instance: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    run = await start(shop, streams=("orders",), models=())
+    assert await execute(run) is RunStatus.SUCCEEDED
+    assert materialized(instance, run.id) == {"raw/shop__orders"}
+    run = await start(shop, streams=(), models=("daily_orders",))
+    assert await execute(run) is RunStatus.SUCCEEDED
+    assert materialized(instance, run.id) == {"marts/daily_orders"}
+
+
+async def test_a_run_of_checks_only_builds_nothing(
+    shop: OrgOut, instance: dg.DagsterInstance, execute: Callable[..., Any], manifest: Any
+) -> None:
+    (test,) = [uid for uid, n in manifest["nodes"].items() if n["name"] == "no_orphans"]
+    run = await start(shop, streams=(), models=(), checks=(test,))
+    assert await execute(run) is RunStatus.SUCCEEDED
+    assert materialized(instance, run.id) == set()
+    assert set((await show(shop, run)).models) == {"no_orphans"}
+
+
+async def test_models_that_a_first_load_makes_possible_are_built_in_the_same_run(
+    shop: OrgOut, instance: dg.DagsterInstance, execute: Callable[..., Any], manifest: Any
+) -> None:
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        from etlfabric_dagster.models import DbtManifest  # noqa: PLC0415
+
+        known = (await scope.session.scalars(select(DbtManifest))).one()
+        everything = known.selections["shop"]
+        known.selections = {"shop": []}
+        await scope.touch_config()
+    await snapshots.publish(shop.id, encode)
+
+    def script(job: Job) -> Iterator[Event]:
+        if isinstance(job, ExtractJob):
+            aio.run(_select_again(shop, everything))
+        yield from everything_works(job)
+
+    run = await start(shop)
+    assert await execute(run, script) is RunStatus.SUCCEEDED
+    assert "marts/daily_orders" in materialized(instance, run.id)
+    assert (await show(shop, run)).models["daily_orders"].status == "success"
+
+
+async def _select_again(org: OrgOut, nodes: list[str]) -> None:
+    from etlfabric_dagster.models import DbtManifest  # noqa: PLC0415
+
+    async with org_scope(OPERATOR, org.slug) as scope:
+        known = (await scope.session.scalars(select(DbtManifest))).one()
+        known.selections = {"shop": nodes}
+        await scope.touch_config()
+
+
+async def test_a_configuration_newer_than_the_published_one_is_published_first(
+    shop: OrgOut, execute: Callable[..., Any]
+) -> None:
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        await scope.touch_config()
+    before = await snapshots.state_of(shop.id)
+    assert before.published < before.configured
+    run = await start(shop)
+    assert await execute(run) is RunStatus.SUCCEEDED
+    after = await snapshots.state_of(shop.id)
+    assert after.published == before.configured
+
+
+async def test_a_running_run_is_canceled_in_both(shop: OrgOut, fenced: dg.DagsterInstance) -> None:
+    reading = threading.Event()
+
+    def script(job: Job) -> Iterator[Event]:
+        yield LogEvent(message="reading")
+        reading.set()
+        assert sandbox.closed.wait(20), "nobody closed the call"
+        raise SandboxError("The work was stopped.", code="sandbox_closed")
+
+    sandbox = ScriptedSandbox(script)
+    run = await start(shop)
+    ends: list[RunStatus | None] = []
+    worker = threading.Thread(
+        target=lambda: ends.append(execute_attempt(run.id, "test", fenced, sandbox))  # type: ignore[arg-type]
+    )
+    worker.start()
+    assert await asyncio.to_thread(reading.wait, 20)
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        await runs.request_cancel(scope, run.id)
+    await asyncio.to_thread(worker.join, 20)
+    assert ends == [RunStatus.CANCELED]
+    ended = await show(shop, run)
+    assert (ended.status, ended.error) == ("canceled", None)
+    dagster_run = fenced.get_run_by_id(str(run.id))
+    assert dagster_run
+    assert dagster_run.status is dg.DagsterRunStatus.CANCELED
+
+
+async def test_a_worker_that_lost_its_lease_stops_and_leaves_no_word(
+    shop: OrgOut, instance: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    reading = threading.Event()
+
+    def script(job: Job) -> Iterator[Event]:
+        yield LogEvent(message="reading")
+        reading.set()
+        assert sandbox.closed.wait(20), "nobody closed the call"
+        raise SandboxError("The work was stopped.", code="sandbox_closed")
+
+    sandbox = ScriptedSandbox(script)
+    run = await start(shop)
+    ends: list[RunStatus | None] = []
+    worker = threading.Thread(
+        target=lambda: ends.append(execute_attempt(run.id, "frozen", instance, sandbox))  # type: ignore[arg-type]
+    )
+    worker.start()
+    assert await asyncio.to_thread(reading.wait, 20)
+    async with get_session() as session:
+        past = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, 1)
+        statement = update(Run).where(Run.id == run.id).values(lease_until=past)
+        await session.execute(statement)
+        # as if it had been frozen: no heartbeat comes between this and the reconciler
+    for lost in await leases.expire_leases():
+        records.end_lost(instance, lost)
+    await asyncio.to_thread(worker.join, 20)
+    assert ends == [None]
+    stopped = instance.get_run_by_id(str(run.id))
+    assert stopped
+    assert stopped.status is dg.DagsterRunStatus.FAILURE
+    assert await execute(run) is RunStatus.SUCCEEDED
+    ended = await show(shop, run)
+    assert [a.status for a in ended.attempts] == ["lost", "succeeded"]
+    again = instance.get_run_by_id(str(ended.attempts[1].dagster_run_id))
+    assert again
+    assert again.root_run_id == str(run.id)
+    assert instance.get_run_by_id(str(run.id)).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+
+
+async def test_an_unforeseen_error_ends_the_run_with_a_reference(
+    shop: OrgOut, execute: Callable[..., Any]
+) -> None:
+    def script(_: Job) -> Iterator[Event]:
+        yield LogEvent(message="x")
+        raise ZeroDivisionError("secret details")
+
+    run = await start(shop)
+    assert await execute(run, script) is RunStatus.FAILED
+    ended = await show(shop, run)
+    assert ended.error
+    assert "secret details" not in ended.error.message
+    assert "did not expect" in ended.error.message
+
+
+async def test_a_pipeline_with_nothing_to_run_says_so(
+    shop: OrgOut, execute: Callable[..., Any]
+) -> None:
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        scope.session.add(
+            Pipeline(name="empty", table_prefix="", schema_policy="evolve", models="nothing")
+        )
+        await scope.touch_config()
+    run = await start(shop, "empty")
+    assert await execute(run) is RunStatus.FAILED
+    ended = await show(shop, run)
+    assert ended.error
+    assert "nothing to run" in ended.error.message
+
+
+async def test_nothing_is_claimed_twice(shop: OrgOut, execute: Callable[..., Any]) -> None:
+    run = await start(shop)
+    assert await execute(run) is RunStatus.SUCCEEDED
+    assert await execute(run) is None
