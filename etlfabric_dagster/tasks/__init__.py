@@ -9,7 +9,8 @@ from celery import signals
 
 from etlfabric_dagster import logs, queue
 from etlfabric_dagster.config import settings
-from etlfabric_dagster.tasks import child, warmup
+from etlfabric_dagster.orchestration import warmup
+from etlfabric_dagster.tasks import child
 
 CHILD_MAX_RUNS = 1000  # a fresh child costs its first run 0.4-5 s, measured 2026-11
 CHILD_MAX_KIB = 600 * 1024

@@ -13,21 +13,19 @@ import socket
 from functools import cache
 from typing import Any
 
-import dagster as dg
-
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import dispose
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration.attempts import fence_events
-from etlfabric_dagster.orchestration.instance import open_instance
+from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
 from etlfabric_dagster.services import snapshots
 
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
 @cache
-def instance() -> dg.DagsterInstance:
+def instance() -> DagsterInstance:
     """The child's Dagster instance; it refuses events of attempts that lost their lease."""
     return fence_events(open_instance(settings))
 

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
-import dagster as dg
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from etlfabric_dagster import aio, clock, logs, queue
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import records
-from etlfabric_dagster.orchestration.instance import open_instance
+from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
 from etlfabric_dagster.services import interactive, leases, schedules, snapshots
 from etlfabric_dagster.tasks import heartbeats
 from etlfabric_dagster.tasks.interactive import PUBLISH
@@ -26,16 +25,16 @@ from etlfabric_dagster.tasks.interactive import PUBLISH
 PROCESS = "scheduler"
 SETTLE_WITHIN_S = 600
 
-Ticks = dict[Callable[[dg.DagsterInstance], None], float]
+Ticks = dict[Callable[[DagsterInstance], None], float]
 
 
-def fire(_: dg.DagsterInstance) -> None:
+def fire(_: DagsterInstance) -> None:
     """Queue what is due, batch by batch, until nothing is."""
     while aio.run(schedules.fire_due(clock.now())) == schedules.DUE_LIMIT:
         pass
 
 
-def reconcile(instance: dg.DagsterInstance) -> None:
+def reconcile(instance: DagsterInstance) -> None:
     """End lost attempts, in Dagster too, and ring again for what nobody has heard."""
     for lost in aio.run(leases.expire_leases()):
         log.warning("attempt.lost", run=str(lost.run_id), attempt=lost.number)
@@ -44,21 +43,21 @@ def reconcile(instance: dg.DagsterInstance) -> None:
     aio.run(interactive.ring_stale())
 
 
-def settle(instance: dg.DagsterInstance) -> None:
+def settle(instance: DagsterInstance) -> None:
     """Tell Dagster of runs canceled in the queue, and ring for orgs that wait to be published."""
     records.end_unclaimed(instance, aio.run(leases.ended_unclaimed(SETTLE_WITHIN_S)))
     for org_id in aio.run(snapshots.unpublished()):
         queue.ring(PUBLISH, str(org_id), queue=queue.INTERACTIVE)
 
 
-def clean(instance: dg.DagsterInstance) -> None:
+def clean(instance: DagsterInstance) -> None:
     """Drop answered requests and old Dagster runs."""
     aio.run(interactive.forget_old())
     removed = records.forget_old(instance)
     log.info("records.forgotten", dagster_runs=removed)
 
 
-def alive(_: dg.DagsterInstance) -> None:
+def alive(_: DagsterInstance) -> None:
     """For `etlfabric status`."""
     heartbeats.beat(PROCESS)
 
@@ -67,7 +66,7 @@ TICKS: Ticks = {fire: 1, reconcile: 2, settle: 5, alive: 5, clean: 3600}
 """What is done, and how often (seconds)."""
 
 
-def make(instance: dg.DagsterInstance) -> BlockingScheduler:
+def make(instance: DagsterInstance) -> BlockingScheduler:
     """The scheduler with its ticks: one of a kind at a time, late ones once."""
     scheduler = BlockingScheduler(timezone=UTC)
     for tick, every_s in TICKS.items():
@@ -100,7 +99,7 @@ def main() -> None:
 
 
 def _guarded(
-    tick: Callable[[dg.DagsterInstance], None], instance: dg.DagsterInstance
+    tick: Callable[[DagsterInstance], None], instance: DagsterInstance
 ) -> Callable[[], None]:
     """A tick that fails (the database is away) says so and comes again."""
 
