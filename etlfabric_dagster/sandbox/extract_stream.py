@@ -15,6 +15,7 @@ from dlt.common.schema.utils import new_table
 from dlt.extract import DltResource, DltSource
 
 from etlfabric_dagster.connectors.base import LOAD_ID, ROW_HASH, Connector, ExtractContext
+from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.errors import LoadError
 from etlfabric_dagster.sandbox import catalog, evolution, extract_append, extract_changes
 from etlfabric_dagster.sandbox.catalog import Tables
@@ -77,8 +78,10 @@ class StreamLoad:
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """In the raw table's spelling."""
-        return tuple(map(_naming.normalize_identifier, self.plan.primary_key))
+        """In the raw table's spelling: raw files have their own for letters beyond ASCII."""
+        files = self.connector.applies_column_policies
+        spell = raw_name if files else _naming.normalize_identifier
+        return tuple(map(spell, self.plan.primary_key))
 
     @property
     def is_new(self) -> bool:
