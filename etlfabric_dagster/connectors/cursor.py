@@ -62,7 +62,7 @@ class Cursor:
         """The rows that are not loaded yet; `place` names their page or file in errors.
 
         Raises:
-            DataError: a row without a cursor (code `cursor_null`), or cursors of two kinds.
+            DataError: a row without a cursor (code `cursor_nulls`), or cursors of two kinds.
         """
         values = [value_of(row) for row in rows]
         self._refuse_missing(values, place)
@@ -116,7 +116,7 @@ class Cursor:
                 f"{place}: {self.column} of {self._plan.name} is {kind(here)}, and was"
                 f" {kind(rank(other))} before. The two cannot be put in order.",
                 "Choose a cursor that is always of one kind, or load in Full.",
-                code="cursor_mixed",
+                code="cursor_type",
                 stream=self._plan.name,
             )
         return here
@@ -130,7 +130,7 @@ class Cursor:
                 f"{missing:,} {have.format(stream)} no {self.column} ({place}), so Incremental"
                 f" would miss them. Nothing of {stream} was loaded.",
                 "Choose a cursor that is always set, or load in Full.",
-                code="cursor_null",
+                code="cursor_nulls",
                 stream=stream,
                 column=self.column,
             )
@@ -172,7 +172,7 @@ def lagged(value: Any, lag_s: float) -> Any:
         raise DataError(
             f"A lag window needs a cursor that is a moment or a number; “{value}” is text.",
             "Set the lag to 0, or choose another cursor.",
-            code="cursor_mixed",
+            code="cursor_type",
         )
     if len(value) == len("2026-11-22"):
         return (moment - timedelta(days=math.ceil(lag_s / DAY_S))).date().isoformat()

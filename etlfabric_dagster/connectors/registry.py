@@ -17,7 +17,7 @@ import yaml
 from etlfabric_dagster.connectors.base import Connector
 from etlfabric_dagster.connectors.catalogue import CatalogueConnector
 from etlfabric_dagster.errors import NotFoundError
-from etlfabric_dagster.schemas.connections import ConnectorInfo
+from etlfabric_dagster.schemas.connections import ConnectorInfo, ConnectorSpec
 
 GROUP = "etlfabric.connectors"
 BUILT_IN = {
@@ -81,10 +81,10 @@ def _entry_point(entry: metadata.EntryPoint) -> Callable[[], Connector]:
 
     def load() -> Connector:
         found = entry.load()
-        if hasattr(found, "spec"):
+        if isinstance(getattr(found, "spec", None), ConnectorSpec):  # dlt's sources have one too
             return found
         python_source = importlib.import_module(BUILT_IN["python"])
-        return python_source.from_source(entry.name, found)
+        return python_source.from_source(entry.name, entry.value, found)
 
     return load
 

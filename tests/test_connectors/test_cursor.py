@@ -118,7 +118,7 @@ def test_a_row_without_a_cursor_stops_the_stream_and_says_so() -> None:
     reader = Reader()
     with pytest.raises(DataError) as refused:
         reader.run([row(1), row(None), {"id": 3}])
-    assert refused.value.code == "cursor_null"
+    assert refused.value.code == "cursor_nulls"
     assert "2 rows of orders have no at" in refused.value.message
     assert "Nothing of orders was loaded" in refused.value.message
     assert reader.state == {}

@@ -18,10 +18,9 @@ import pytest
 from dlt.extract.hints import HintsMeta
 from dlt.extract.items_transform import ItemTransform
 
-from etlfabric_dagster.connectors import filesystem_csv, filesystem_jsonl, filesystem_store
 from etlfabric_dagster.connectors.base import PG_TYPE_HINT, ExtractContext
-from etlfabric_dagster.connectors.filesystem import CONNECTOR
-from etlfabric_dagster.connectors.filesystem_config import MODIFIED_AT
+from etlfabric_dagster.connectors.filesystem import CONNECTOR, csv_files, jsonl_files, store
+from etlfabric_dagster.connectors.filesystem.config import MODIFIED_AT
 from etlfabric_dagster.connectors.validation import validate_connection
 from etlfabric_dagster.errors import ConnectorError, FabricError, InvalidInputError
 from etlfabric_dagster.schemas.jobs import EgressPolicy, SourceConfig
@@ -300,12 +299,12 @@ def test_gzip_is_taken_off_whatever_the_name(place: Place, read: Any, refusal: A
 
 
 def test_a_bomb_is_stopped(place: Place, refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filesystem_store, "RATIO_COUNTS_FROM", 1 << 20)
+    monkeypatch.setattr(store, "RATIO_COUNTS_FROM", 1 << 20)
     place.put("a.csv.gz", gzip.compress(b"id\n" + b"1\n" * (5 << 20)))
     error = refusal(place.source("*.gz"))
     assert error.code == "too_large"
     assert "a.csv.gz unpacks to more than 200 times its size" in error.message
-    monkeypatch.setattr(filesystem_store, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(store, "MAX_FILE_BYTES", 1000)
     place.put("b.csv", "id\n" + "1\n" * 1000)
     assert refusal(place.source("b.csv")).code == "too_large"
 
@@ -313,7 +312,7 @@ def test_a_bomb_is_stopped(place: Place, refusal: Any, monkeypatch: pytest.Monke
 def test_a_line_longer_than_a_block_is_told(
     place: Place, refusal: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filesystem_csv, "BLOCK_BYTES", 1 << 20)
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 1 << 20)
     place.put("a.csv", "a,b\n1,2\n3," + "x" * (3 << 20) + "\n4,5\n")
     assert "is longer than 1 MiB" in refusal(place.source()).message
 
@@ -395,7 +394,7 @@ def test_a_cursor_among_the_data(place: Place, read: Any, refusal: Any) -> None:
     assert second.state["orders"]["cursor"] == 11
     place.put("c.csv", "id,n\n6,\n")
     error = refusal(place.source(), second.state, **by_data)
-    assert error.code == "cursor_null"
+    assert error.code == "cursor_nulls"
     assert "1 row of orders has no n (c.csv)" in error.message
     place.put("c.csv", "id,x\n6,1\n")
     assert "has no column n" in refusal(place.source(), second.state, **by_data).message
@@ -490,7 +489,7 @@ def test_a_line_of_20_mb_is_read_and_an_endless_one_is_not(
 ) -> None:
     place.put("a.jsonl", json.dumps({"id": 1, "text": "x" * 20_000_000}))
     assert len(read(place.source("*.jsonl", "jsonl")).rows[0]["text"]) == 20_000_000
-    monkeypatch.setattr(filesystem_jsonl, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(jsonl_files, "MAX_LINE_BYTES", 1000)
     assert "line 1 is longer" in refusal(place.source("*.jsonl", "jsonl")).message
 
 

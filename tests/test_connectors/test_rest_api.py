@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from etlfabric_dagster import clock
-from etlfabric_dagster.connectors import rest_api, rest_api_session
 from etlfabric_dagster.connectors.base import ExtractContext
-from etlfabric_dagster.connectors.rest_api import CONNECTOR
+from etlfabric_dagster.connectors.rest_api import CONNECTOR, session
 from etlfabric_dagster.connectors.validation import validate_connection
 from etlfabric_dagster.errors import ConnectorError, FabricError, InvalidInputError
 from etlfabric_dagster.schemas.jobs import EgressPolicy, SourceConfig
@@ -260,7 +259,7 @@ def test_the_initial_value_of_the_config_and_of_the_plan(api: Api) -> None:
 def test_a_cursor_with_nulls_is_refused_before_anything_is_loaded(api: Api) -> None:
     api.pages("/orders", [{"id": 1, "at": "2026-01-01"}], [{"id": 2, "at": None}, {"id": 3}], [])
     error = refusal(source(api, paginator=PAGED), plan(mode=LoadMode.INCREMENTAL, cursor="at"))
-    assert error.code == "cursor_null"
+    assert error.code == "cursor_nulls"
     assert "2 rows of orders have no at (Page 2 of orders)" in error.message
 
 
@@ -276,7 +275,7 @@ def test_a_passing_failure_is_tried_again(api: Api, status: int) -> None:
 
 def test_retry_after_is_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(rest_api_session.time, "sleep", waits.append)
+    monkeypatch.setattr(session.time, "sleep", waits.append)
     at = format_datetime(clock.now().replace(year=clock.now().year + 1), usegmt=True)
     answers = iter(
         [Answer(status=429, headers={"Retry-After": "7"}), Answer(status=429), Answer([{"id": 1}])]
@@ -294,7 +293,7 @@ def test_retry_after_is_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_failure_that_stays_is_named_after_a_bounded_number_of_tries(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest_api_session.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(session.time, "sleep", lambda seconds: None)
     api.pages("/orders", [{"id": 1}], Answer(status=500))
     error = refusal(source(api, paginator=PAGED), plan())
     assert error.message == "Page 2 of orders: 127.0.0.1 failed with 500, 5 times in a row."
@@ -304,7 +303,7 @@ def test_a_failure_that_stays_is_named_after_a_bounded_number_of_tries(
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(401, "login_refused"), (403, "permission_denied"), (404, "not_found"),
+    [(401, "login_refused"), (403, "permission"), (404, "not_found"),
      (400, "request_refused")],
 )  # fmt: skip
 def test_a_refusal_names_the_host_and_the_cause(api: Api, status: int, code: str) -> None:
@@ -359,7 +358,7 @@ def test_a_broken_page_in_mid_pagination_is_named(api: Api, case: str) -> None:
 def test_a_body_that_breaks_off_is_asked_for_again_and_then_named(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest_api_session.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(session.time, "sleep", lambda seconds: None)
     api.serve("/orders", lambda _: Answer(b'[{"id": 1}]', claimed_length=100))
     error = refusal(source(api), plan())
     assert error.code == "broken_off"
@@ -399,7 +398,7 @@ def test_a_paginator_that_misses_its_field_is_named_without_the_data(api: Api) -
 def test_a_bomb_is_stopped_while_it_is_decompressed(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest_api_session, "MAX_PAGE_BYTES", 1 << 20)
+    monkeypatch.setattr(session, "MAX_PAGE_BYTES", 1 << 20)
     bomb = gzip.compress(b'["' + b"a" * (50 << 20) + b'"]')
     api.serve("/orders", lambda _: Answer(bomb, headers={"Content-Encoding": "gzip"}))
     assert refusal(source(api), plan()).code == "too_large"
@@ -489,7 +488,7 @@ def test_discover_tells_columns_as_they_will_be_loaded(api: Api) -> None:
 def test_a_stream_that_vanished_from_the_config_is_named(api: Api) -> None:
     with pytest.raises(ConnectorError, match="no resource “old” any more") as refused:
         CONNECTOR.resources(source(api), [plan("old")], ExtractContext(workdir=""))
-    assert refused.value.code == "stream_missing"
+    assert refused.value.code == "stream_vanished"
 
 
 @pytest.mark.parametrize(
@@ -568,4 +567,4 @@ def test_the_environment_adds_neither_proxies_nor_netrc(
 
 
 def test_probe_names_every_stream(api: Api) -> None:
-    assert rest_api.CONNECTOR.probe(source(api), [plan()], {"orders": 1}) == {"orders"}
+    assert CONNECTOR.probe(source(api), [plan()], {"orders": 1}) == {"orders"}

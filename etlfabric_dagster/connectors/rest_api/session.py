@@ -215,7 +215,7 @@ class PinnedSession(requests.Session):
             raise ConnectorError(
                 f"{self.host} does not let these credentials read {self._stream} (403).",
                 "Grant them access there, or leave the stream out.",
-                code="permission_denied",
+                code="permission",
                 **where,
             )
         path = urlsplit(response.url).path

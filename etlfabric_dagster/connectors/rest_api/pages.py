@@ -25,8 +25,8 @@ from dlt.sources.rest_api.config_setup import (
 from requests import Response
 
 from etlfabric_dagster.connectors.json_records import DataError
-from etlfabric_dagster.connectors.rest_api_config import Endpoint, RestConfig
-from etlfabric_dagster.connectors.rest_api_session import FOR_RUNS, Patience, PinnedSession
+from etlfabric_dagster.connectors.rest_api.config import Endpoint, RestConfig
+from etlfabric_dagster.connectors.rest_api.session import FOR_RUNS, Patience, PinnedSession
 from etlfabric_dagster.errors import FabricError
 
 _INCREMENTAL = re.compile(r"(?<!\{)\{incremental\.")

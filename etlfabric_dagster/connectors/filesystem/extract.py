@@ -1,7 +1,7 @@
 """The `filesystem` connector: CSV, Parquet and JSONL in S3-compatible storage, or uploaded.
 
 A file without content is left out with a warning; a broken one stops its stream and none other.
-Config: `filesystem_config`; places: `filesystem_store`; reading: `filesystem_read`.
+Config: `config`; places: `store`; reading: `read`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from etlfabric_dagster.connectors import filesystem_config, filesystem_csv
 from etlfabric_dagster.connectors.base import ExtractContext
 from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES
-from etlfabric_dagster.connectors.filesystem_config import MODIFIED_AT, FileStream
-from etlfabric_dagster.connectors.filesystem_jsonl import read_jsonl
-from etlfabric_dagster.connectors.filesystem_parquet import open_parquet
-from etlfabric_dagster.connectors.filesystem_read import Reading, find_files
-from etlfabric_dagster.connectors.filesystem_store import File, Store, fetch, open_store
+from etlfabric_dagster.connectors.filesystem import config as files_config
+from etlfabric_dagster.connectors.filesystem import csv_files
+from etlfabric_dagster.connectors.filesystem.config import MODIFIED_AT, FileStream
+from etlfabric_dagster.connectors.filesystem.jsonl_files import read_jsonl
+from etlfabric_dagster.connectors.filesystem.parquet_files import open_parquet
+from etlfabric_dagster.connectors.filesystem.read import Reading, find_files
+from etlfabric_dagster.connectors.filesystem.store import File, Store, fetch, open_store
 from etlfabric_dagster.connectors.json_records import (
     MAX_NESTING,
     Records,
@@ -41,44 +42,36 @@ from etlfabric_dagster.schemas.streams import (
 SAMPLE_BYTES = 8 * 1024**2  # of CSV and JSONL; a Parquet file says its columns at its end
 
 
-class Filesystem:
-    """Files. See `Connector`."""
-
-    spec = filesystem_config.SPEC
-    applies_column_policies = False
-
-    def check(self, source: SourceConfig) -> CheckResult:
-        """List every stream's files and read the beginning of one."""
-        return checked(lambda steps: _check(source, steps))
-
-    def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
-        """Each stream, with the columns of its newest file."""
-        config = filesystem_config.parse(source)
-        store = open_store(config, source)
-        for stream in config.streams.values():
-            files = find_files(config, stream, store)
-            with TemporaryDirectory(prefix="etlfabric_") as folder:
-                yield _discovered(stream, store, files, Path(folder) / "sample")
-
-    def resources(
-        self, source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
-    ) -> Sequence[DltResource]:
-        """See `Connector`."""
-        config = filesystem_config.parse(source)
-        store = open_store(config, source)
-        return [
-            _resource(plan, Reading(config, config.stream(plan.name), store, plan, context))
-            for plan in streams
-        ]
-
-    def probe(
-        self, source: SourceConfig, streams: Sequence[StreamPlan], cursors: dict[str, Any]
-    ) -> set[str]:
-        """Streams with a file that is new, changed or gone, or that cannot be listed."""
-        return {plan.name for plan in streams if _has_news(source, plan, cursors.get(plan.name))}
+def check(source: SourceConfig) -> CheckResult:
+    """List every stream's files and read the beginning of one."""
+    return checked(lambda steps: _check(source, steps))
 
 
-CONNECTOR = Filesystem()
+def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
+    """Each stream, with the columns of its newest file."""
+    config = files_config.parse(source)
+    store = open_store(config, source)
+    for stream in config.streams.values():
+        files = find_files(config, stream, store)
+        with TemporaryDirectory(prefix="etlfabric_") as folder:
+            yield _discovered(stream, store, files, Path(folder) / "sample")
+
+
+def resources(
+    source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
+) -> Sequence[DltResource]:
+    """See `Connector`."""
+    config = files_config.parse(source)
+    store = open_store(config, source)
+    return [
+        _resource(plan, Reading(config, config.stream(plan.name), store, plan, context))
+        for plan in streams
+    ]
+
+
+def probe(source: SourceConfig, streams: Sequence[StreamPlan], cursors: dict[str, Any]) -> set[str]:
+    """Streams with a file that is new, changed or gone, or that cannot be listed."""
+    return {plan.name for plan in streams if _has_news(source, plan, cursors.get(plan.name))}
 
 
 def _resource(plan: StreamPlan, reading: Reading) -> DltResource:
@@ -96,7 +89,7 @@ def _resource(plan: StreamPlan, reading: Reading) -> DltResource:
 
 def _check(source: SourceConfig, steps: Steps) -> None:
     steps.begin("config")
-    config = filesystem_config.parse(source)
+    config = files_config.parse(source)
     store = open_store(config, source)
     steps.begin("address")
     steps.note(store.address())
@@ -113,7 +106,7 @@ def _has_news(source: SourceConfig, plan: StreamPlan, kept: Any) -> bool:
     if not isinstance(kept, dict) or "files" not in kept:
         return True
     try:
-        config = filesystem_config.parse(source)
+        config = files_config.parse(source)
         stream, store = config.stream(plan.name), open_store(config, source)
         files = find_files(config, stream, store, may_be_none=True)
     except FabricError:
@@ -145,11 +138,11 @@ def _look_at_csv(stream: FileStream, store: Store, file: File, path: Path) -> Lo
     whole = path.stat().st_size < SAMPLE_BYTES
     if not whole:
         _cut_to_whole_lines(path)
-    found = filesystem_csv.open_csv(path, file.name, stream.name, stream.delimiter)
+    found = csv_files.open_csv(path, file.name, stream.name, stream.delimiter)
     if found is None:
         return (), (), 0
-    filesystem_csv.scan(found, whole)
-    types = filesystem_csv.column_types([found], {}, stream.columns)
+    csv_files.scan(found, whole)
+    types = csv_files.column_types([found], {}, stream.columns)
     key = ("id",) if whole and _is_key(found, "id") else ()
     columns = tuple(ColumnInfo(name=n, type=types[n], nullable=n not in key) for n in types)
     return columns, key, found.rows if whole else None
@@ -179,7 +172,7 @@ def _cut_to_whole_lines(path: Path) -> None:
     path.write_bytes(data[: data.rfind(b"\n") + 1])
 
 
-def _is_key(file: filesystem_csv.CsvFile, column: str) -> bool:
+def _is_key(file: csv_files.CsvFile, column: str) -> bool:
     """Whether every row of the file has the column, each another value."""
     if column not in file.columns or not file.rows:
         return False

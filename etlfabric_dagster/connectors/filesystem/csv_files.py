@@ -1,7 +1,7 @@
 """CSV files, read exactly: every value keeps its characters, every bad line has a number.
 
 Whole files are checked before a row of them is passed on. What a name in the header becomes is
-`rawfile.raw_name`'s matter; types are `filesystem_types`'.
+`rawfile.raw_name`'s matter; types are `csv_types`'.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from etlfabric_dagster.connectors import filesystem_types
-from etlfabric_dagster.connectors.filesystem_types import CANDIDATES
+from etlfabric_dagster.connectors.filesystem import csv_types
+from etlfabric_dagster.connectors.filesystem.csv_types import CANDIDATES
 from etlfabric_dagster.connectors.json_records import DataError, refuse_duplicate
 from etlfabric_dagster.connectors.rawfile import raw_name
 
@@ -186,7 +186,7 @@ def scan(file: CsvFile, whole: bool = True) -> CsvFile:
             if values.null_count < len(values):
                 file.filled.add(column)
             if file.candidates[column]:
-                allowed = filesystem_types.possible(values, file.candidates[column])
+                allowed = csv_types.possible(values, file.candidates[column])
                 file.candidates[column] = allowed
     return file
 
@@ -216,7 +216,7 @@ def _settled(column: str, files: Sequence[CsvFile], known: str | None) -> str:
     found = next((kind for kind in CANDIDATES if kind in both), "text")
     if known is None or not files:
         return known or found
-    return filesystem_types.wider(known, found) or known
+    return csv_types.wider(known, found) or known
 
 
 def _refuse_misfits(file: CsvFile, column: str, kind: str, declared: bool) -> None:
@@ -225,7 +225,7 @@ def _refuse_misfits(file: CsvFile, column: str, kind: str, declared: bool) -> No
     row = 0
     for batch in file.batches():
         values = batch.column(file.columns.index(column))
-        index = filesystem_types.first_misfit(values, kind)
+        index = csv_types.first_misfit(values, kind)
         if index is not None:
             why = "it is declared" if declared else "it has been since the first load"
             raise file.bad_line(

@@ -16,19 +16,19 @@ import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etlfabric_dagster.connectors import filesystem_csv, filesystem_types
 from etlfabric_dagster.connectors.base import PG_TYPE_HINT, ExtractContext
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor
-from etlfabric_dagster.connectors.filesystem_config import (
+from etlfabric_dagster.connectors.filesystem import csv_files, csv_types
+from etlfabric_dagster.connectors.filesystem.config import (
     FILE_NAME,
     MODIFIED_AT,
     FilesConfig,
     FileStream,
 )
-from etlfabric_dagster.connectors.filesystem_csv import CsvFile
-from etlfabric_dagster.connectors.filesystem_jsonl import read_jsonl
-from etlfabric_dagster.connectors.filesystem_parquet import open_parquet
-from etlfabric_dagster.connectors.filesystem_store import MAX_FILES, File, Store, fetch
+from etlfabric_dagster.connectors.filesystem.csv_files import CsvFile
+from etlfabric_dagster.connectors.filesystem.jsonl_files import read_jsonl
+from etlfabric_dagster.connectors.filesystem.parquet_files import open_parquet
+from etlfabric_dagster.connectors.filesystem.store import MAX_FILES, File, Store, fetch
 from etlfabric_dagster.connectors.json_records import DataError, Records, field_getter
 from etlfabric_dagster.connectors.rawfile import column_hints, raw_name
 from etlfabric_dagster.errors import ConnectorError
@@ -73,7 +73,7 @@ class Reading:
     def _csv(self, files: list[File]) -> Iterator[Any]:
         """All files are looked through before a row of the first one is passed on."""
         opened = [(found, file) for file in files if (found := self._scanned(file))]
-        types = filesystem_csv.column_types(
+        types = csv_files.column_types(
             [csv for csv, _ in opened], self._types, self._stream.columns
         )
         self._types |= types
@@ -84,11 +84,11 @@ class Reading:
 
     def _scanned(self, file: File) -> CsvFile | None:
         path = fetch(self._store, file, self._path(file))
-        found = filesystem_csv.open_csv(path, file.name, self._plan.name, self._stream.delimiter)
+        found = csv_files.open_csv(path, file.name, self._plan.name, self._stream.delimiter)
         if found is None:
             self._leave_out(file, path)
             return None
-        return filesystem_csv.scan(found)
+        return csv_files.scan(found)
 
     def _parquet(self, files: list[File]) -> Iterator[Any]:
         for file in files:
@@ -146,12 +146,12 @@ class Reading:
                 f"{file.name} has no column {name}, the cursor of {self._plan.name}. Nothing of"
                 f" {self._plan.name} was loaded.",
                 "Choose a cursor that all files have, or load in Full.",
-                code="cursor_null",
+                code="cursor_nulls",
                 stream=self._plan.name,
                 file=file.name,
             )
         kind = types[name] if self._stream.format == "csv" else ""
-        values = [filesystem_types.value_of(v, kind) for v in table.column(name).to_pylist()]
+        values = [csv_types.value_of(v, kind) for v in table.column(name).to_pylist()]
         rows = table.to_pylist()
         kept = self._cursor.take(range(len(rows)), values.__getitem__, file.name, rows.__getitem__)
         return table if len(kept) == len(rows) else table.take(pa.array(kept, pa.int64()))

@@ -1,7 +1,7 @@
 """The `rest_api` connector: dlt's declarative REST config, read strictly.
 
 Each selected stream is read for itself, its parents included, so that one broken endpoint stops
-nothing but its own stream. Config: `rest_api_config`; HTTP: `rest_api_session`.
+nothing but its own stream. Config: `config`; HTTP: `session`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from etlfabric_dagster.connectors import rest_api_config
 from etlfabric_dagster.connectors.base import ExtractContext
 from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor
@@ -26,9 +25,10 @@ from etlfabric_dagster.connectors.json_records import (
     infer_columns,
 )
 from etlfabric_dagster.connectors.rawfile import raw_name
-from etlfabric_dagster.connectors.rest_api_config import Endpoint, RestConfig
-from etlfabric_dagster.connectors.rest_api_pages import Reader
-from etlfabric_dagster.connectors.rest_api_session import FOR_CHECKS, origin
+from etlfabric_dagster.connectors.rest_api import config as rest_config
+from etlfabric_dagster.connectors.rest_api.config import Endpoint, RestConfig
+from etlfabric_dagster.connectors.rest_api.pages import Reader
+from etlfabric_dagster.connectors.rest_api.session import FOR_CHECKS, origin
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.jobs import SourceConfig
 from etlfabric_dagster.schemas.streams import (
@@ -44,50 +44,42 @@ PAGES_SEEN = 3  # a first parent may have no children
 _MOMENTS = frozenset({"timestamp", "date"})
 
 
-class RestApi:
-    """Any JSON API. See `Connector`."""
-
-    spec = rest_api_config.SPEC
-    applies_column_policies = False
-
-    def check(self, source: SourceConfig) -> CheckResult:
-        """Ask for the first page of the first resource that has no parent."""
-        return checked(lambda steps: _check(source, steps))
-
-    def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
-        """Each resource, with the columns of its first page."""
-        config = rest_api_config.parse(source)
-        for endpoint in config.endpoints.values():
-            place, page = _first_page(config, endpoint)
-            records = Records(endpoint.name).clean(page, place)
-            columns = infer_columns(records)
-            yield DiscoveredStream(
-                name=endpoint.name,
-                columns=columns,
-                primary_key=_key(endpoint, columns, records),
-                cursor_candidates=_cursors(endpoint, columns),
-            )
-
-    def resources(
-        self, source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
-    ) -> Sequence[DltResource]:
-        """See `Connector`."""
-        config = rest_api_config.parse(source)
-        return [_resource(config, plan, context) for plan in streams]
-
-    def probe(
-        self, source: SourceConfig, streams: Sequence[StreamPlan], cursors: dict[str, Any]
-    ) -> set[str]:
-        """An API cannot be asked cheaply: all of them."""
-        return {plan.name for plan in streams}
+def check(source: SourceConfig) -> CheckResult:
+    """Ask for the first page of the first resource that has no parent."""
+    return checked(lambda steps: _check(source, steps))
 
 
-CONNECTOR = RestApi()
+def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
+    """Each resource, with the columns of its first page."""
+    config = rest_config.parse(source)
+    for endpoint in config.endpoints.values():
+        place, page = _first_page(config, endpoint)
+        records = Records(endpoint.name).clean(page, place)
+        columns = infer_columns(records)
+        yield DiscoveredStream(
+            name=endpoint.name,
+            columns=columns,
+            primary_key=_key(endpoint, columns, records),
+            cursor_candidates=_cursors(endpoint, columns),
+        )
+
+
+def resources(
+    source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
+) -> Sequence[DltResource]:
+    """See `Connector`."""
+    config = rest_config.parse(source)
+    return [_resource(config, plan, context) for plan in streams]
+
+
+def probe(source: SourceConfig, streams: Sequence[StreamPlan], cursors: dict[str, Any]) -> set[str]:
+    """An API cannot be asked cheaply: all of them."""
+    return {plan.name for plan in streams}
 
 
 def _check(source: SourceConfig, steps: Steps) -> None:
     steps.begin("config")
-    config = rest_api_config.parse(source)
+    config = rest_config.parse(source)
     first = next(e for e in config.endpoints.values() if e.parent is None)
     steps.begin("address")
     _, host, port = origin(config.base_url)
@@ -101,8 +93,10 @@ def _check(source: SourceConfig, steps: Steps) -> None:
 
 def _first_page(config: RestConfig, endpoint: Endpoint) -> tuple[str, list[Any]]:
     """The first page that has records, of the first few."""
-    pages = list(islice(Reader(config, FOR_CHECKS).pages(endpoint, _initial(endpoint)), PAGES_SEEN))
-    return next((page for page in pages if page[1]), ("Page 1", []))
+    for found in islice(Reader(config, FOR_CHECKS).pages(endpoint, _initial(endpoint)), PAGES_SEEN):
+        if found[1]:
+            return found
+    return "Page 1", []
 
 
 def _resource(config: RestConfig, plan: StreamPlan, context: ExtractContext) -> DltResource:
@@ -111,7 +105,7 @@ def _resource(config: RestConfig, plan: StreamPlan, context: ExtractContext) -> 
         raise ConnectorError(
             f"The connection has no resource “{plan.name}” any more. Its table stays as it is.",
             "Leave the stream out, or add the resource again.",
-            code="stream_missing",
+            code="stream_vanished",
             stream=plan.name,
         )
     return dlt.resource(

@@ -21,7 +21,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from etlfabric_dagster.connectors.filesystem_config import FilesConfig
+from etlfabric_dagster.connectors.filesystem.config import FilesConfig
 from etlfabric_dagster.connectors.json_records import DataError
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.jobs import SourceConfig
