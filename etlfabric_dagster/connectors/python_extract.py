@@ -189,9 +189,7 @@ def _planned(found: Mapping[str, DltResource], plan: StreamPlan) -> DltResource:
         )
     planned = resource.with_name(plan.table)
     planned.apply_hints(table_name=plan.table, primary_key=list(plan.primary_key) or None)
-    if plan.mode not in CURSOR_MODES:
-        planned.apply_hints(incremental=dlt.sources.incremental.EMPTY)
-    elif plan.cursor and not resource.incremental:
+    if plan.cursor and plan.mode in CURSOR_MODES and not resource.incremental:
         planned.apply_hints(incremental=_incremental(plan))
     return planned
 

@@ -55,7 +55,7 @@ class StreamLoad:
         started = time.monotonic()
         self._refuse_impossible()
         self._reload_what_was_dropped()
-        if self.plan.full_refresh:
+        if self.plan.full_refresh or not self._by_cursor:
             self.pipeline.forget(self.plan.name, self.plan.table)
         self._remove_unfinished()
         gate, step = self._extract()
@@ -101,6 +101,11 @@ class StreamLoad:
             return False
         whole = self.plan.full_refresh or self.plan.mode is LoadMode.FULL
         return whole or (self.appends and self.is_new)
+
+    @property
+    def _by_cursor(self) -> bool:
+        """Whether a cursor is kept; full and scd2 read all rows, whatever the source remembers."""
+        return self.plan.mode not in (LoadMode.FULL, LoadMode.SCD2)
 
     def _refuse_impossible(self) -> None:
         name, mode = self.plan.name, self.plan.mode

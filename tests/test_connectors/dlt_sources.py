@@ -8,7 +8,7 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-ROWS: list[dict[str, Any]] = []
+ROWS: list[dict[str, Any]] = [{"id": 1, "at": 1}, {"id": 2, "at": 2}]
 
 
 @dlt.source

@@ -148,17 +148,6 @@ def test_a_cursor_of_the_source_or_of_the_plan_reads_on(
     assert sorted(runs.rows(function, append)) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("function", ["events", "plain"])
-def test_a_full_load_takes_every_row_each_time(
-    function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION", "true")
-    monkeypatch.setattr(dlt_sources, "ROWS", [{"id": 1, "at": 1}, {"id": 2, "at": 2}])
-    runs = Runs(tmp_path)
-    assert sorted(runs.rows(function, plan(function))) == [1, 2]
-    assert sorted(runs.rows(function, plan(function))) == [1, 1, 2, 2]
-
-
 def test_a_packages_source_is_a_connector_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = metadata.EntryPoint("my_shop", f"{HERE}:shop", registry.GROUP)
     monkeypatch.setattr(registry.metadata, "entry_points", lambda group: [entry])

@@ -32,7 +32,7 @@ from etlfabric_dagster.connectors.filesystem.store import MAX_FILES, File, Store
 from etlfabric_dagster.connectors.json_records import DataError, Records, field_getter
 from etlfabric_dagster.connectors.rawfile import column_hints, raw_name
 from etlfabric_dagster.errors import ConnectorError
-from etlfabric_dagster.schemas.streams import StreamPlan
+from etlfabric_dagster.schemas.streams import ColumnPolicy, StreamPlan
 
 
 class Reading:
@@ -55,6 +55,11 @@ class Reading:
         by_data = self._follows and plan.cursor not in (None, MODIFIED_AT)
         self._cursor = Cursor(plan, context) if by_data else None
         self._rows = 0
+        policies = {raw_name(name): policy for name, policy in plan.columns.items()}
+        self._dropped = {n for n, policy in policies.items() if policy is ColumnPolicy.DROP}
+        self._rewritten = {
+            n for n, p in policies.items() if p in (ColumnPolicy.HASH, ColumnPolicy.MASK)
+        }
 
     def batches(self) -> Iterator[Any]:
         """The stream's rows: Arrow tables with hints, or lists of records for JSONL.
@@ -123,10 +128,13 @@ class Reading:
 
     def _arrow(self, batch: pa.RecordBatch, types: Mapping[str, str], file: File) -> Iterator[Any]:
         table = self._without_nul(self._wanted(pa.Table.from_batches([batch]), types, file))
+        table = table.drop_columns([n for n in table.column_names if n in self._dropped])
         if not table.num_rows:
             return
         hints = {
-            name: _hints(name, types[name], table.column(name).type)
+            name: _hints(name, "text", pa.string())
+            if name in self._rewritten
+            else _hints(name, types[name], table.column(name).type)
             for name in table.column_names
             if not pa.types.is_null(table.column(name).type)
         }
