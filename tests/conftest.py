@@ -15,21 +15,25 @@ for _name in [name for name in os.environ if name.startswith("ETLFABRIC_")]:
     del os.environ[_name]
 os.environ["ETLFABRIC_HOME"] = str(_HOME)  # before anything imports the settings
 
+import asyncio  # noqa: E402
 import itertools  # noqa: E402
 import json  # noqa: E402
+import threading  # noqa: E402
 from uuid import uuid4  # noqa: E402
 
 import pytest  # noqa: E402
+from sqlalchemy import select  # noqa: E402
 
 from etlfabric_dagster import queue  # noqa: E402
 from etlfabric_dagster.config import INSTALL_FILE, Settings, reload_settings  # noqa: E402
-from etlfabric_dagster.db import get_session  # noqa: E402
+from etlfabric_dagster.db import dispose, get_session  # noqa: E402
 from etlfabric_dagster.embedded.bootstrap import bootstrap  # noqa: E402
 from etlfabric_dagster.embedded.postgres import PostgresCluster  # noqa: E402
+from etlfabric_dagster.models import InteractiveRequest  # noqa: E402
 from etlfabric_dagster.schemas.jobs import Warehouse  # noqa: E402
 from etlfabric_dagster.schemas.orgs import OrgOut  # noqa: E402
 from etlfabric_dagster.security.crypto import generate_key  # noqa: E402
-from etlfabric_dagster.services import migrations, orgs, tenants  # noqa: E402
+from etlfabric_dagster.services import answers, migrations, orgs, tenants  # noqa: E402
 from etlfabric_dagster.services.scope import OPERATOR, OrgScope, org_scope  # noqa: E402
 from etlfabric_dagster.testing import (  # noqa: E402
     SandboxServer,
@@ -135,4 +139,33 @@ def sandbox(install: Settings) -> Iterator[SandboxServer]:
     directory = install.sandbox_path.parent
     directory.mkdir(parents=True, exist_ok=True)
     with sandbox_server(directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def interactive_worker(migrated: Settings, sandbox: SandboxServer) -> Iterator[None]:
+    """Answers interactive requests as the Celery worker does, from a thread of this process."""
+    stop = threading.Event()
+
+    async def answer_until_stopped() -> None:
+        query = select(InteractiveRequest.id).where(InteractiveRequest.status == "queued")
+        while not stop.is_set():
+            async with get_session() as session:
+                waiting = list(await session.scalars(query))
+            for request_id in waiting:
+                await answers.answer(request_id)
+            await asyncio.sleep(0.01)
+        await dispose()
+
+    thread = threading.Thread(target=asyncio.run, args=(answer_until_stopped(),), daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def source_cluster(_home: Path) -> Iterator[PostgresCluster]:
+    """A second PostgreSQL, for sources: the platform's own server is never one."""
+    with postgres_cluster(_home / "source") as running:
         yield running
