@@ -15,14 +15,18 @@ from etlfabric_dagster.errors import TransformError
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.dbt_models import DbtFile
 
-_PATH = re.compile(r"(?:models|macros|seeds|snapshots|tests|analyses)/[\w./\-]+\.\w+")
+_PATH = re.compile(
+    r"\b(?:models|staging|marts|macros|seeds|snapshots|tests|analyses|platform)/[\w./\-]+\.\w+"
+)
 _LINE = re.compile(r"\bline (\d+)")
 _HEADER = re.compile(r"^(?:\w+ )+Error(?: in .*)?$")
 _MISSING_REF = re.compile(r"depends on a node named '([^']+)'(?: in package '([^']+)')?")
 _MISSING_SOURCE = re.compile(r"depends on a source named '([^'.]+)\.([^']+)'")
-_UNDEFINED = re.compile(r"'([\w.]+)' is undefined")
 _DUPLICATE = re.compile(r'dbt found two (\w+) with the name "([^"]+)"')
-_DUPLICATE_MACRO = re.compile(r'dbt found two macros named "([^"]+)"')
+_DUPLICATE_MACRO = re.compile(r'dbt found (?:two|multiple) macros named "([^"]+)"')
+_ENV_VAR = re.compile(r"Env var required but not provided: '([^']+)'")
+_READING = re.compile(r"Error reading \w+: \S+ - (?:\w+ )+Error")
+_LISTING = re.compile(r"-{10,}.*?-{10,}", re.DOTALL)
 _COLUMN = re.compile(r'column "?([\w.]+)"? does not exist')
 _HINT = re.compile(r'Perhaps you meant to reference the column "(?:[\w]+\.)?([^"]+)"')
 _SQL_LINE = re.compile(r"LINE \d+: (.*)")
@@ -34,7 +38,7 @@ def translate(exc: BaseException, files: Sequence[DbtFile] = ()) -> TransformErr
         return exc
     text = str(exc)
     path = _path_of(exc, text)
-    for rule in (_cycle, _duplicate, _missing_source, _missing_ref, _undefined):
+    for rule in (_cycle, _duplicate, _missing_source, _missing_ref, _env_var):
         found = rule(text, path, files)
         if found is not None:
             return found
@@ -68,6 +72,7 @@ def place(path: str | None, line: int | None) -> str:
 
 def explain(text: str) -> str:
     """dbt's text without its headers, folds and paths of this machine."""
+    text = _LISTING.sub("", _READING.sub("", text))
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not _HEADER.match(line) and line != "-----"]
     kept = [line for line in kept if not line.startswith(("compiled code at", "> in ", "> called"))]
@@ -112,21 +117,22 @@ def _duplicate(text: str, path: str | None, files: Sequence[DbtFile]) -> Transfo
     if not found and not macro:
         return None
     paths = sorted({dbt_paths.from_disk(each) for each in _PATH.findall(text)})
-    where = " and ".join(paths)
+    own = [each for each in paths if not each.startswith("platform/")]
+    where = " and ".join(own)
+    if macro and own != paths:
+        return TransformError(
+            f"{where}: the macro {macro[1]!r} is the platform's and cannot be replaced.",
+            f"Remove {macro[1]} from {where}.",
+            path=own[0] if own else path,
+        )
     if macro:
-        if "platform/" in text:
-            return TransformError(
-                f"{where}: the macro {macro[1]!r} is the platform's and cannot be replaced.",
-                f"Remove {macro[1]} from {where}.",
-                path=paths[0] if paths else path,
-            )
         return TransformError(
             f"The macro {macro[1]!r} is defined twice: {where}.", "Rename one of them.", path=path
         )
     return TransformError(
         f"Two {found[1]} are called {found[2]!r}: {where}." if found else text,
         f"Rename or delete one of them: {where}.",
-        path=paths[-1] if paths else path,
+        path=own[-1] if own else path,
     )
 
 
@@ -159,17 +165,35 @@ def _missing_ref(text: str, path: str | None, files: Sequence[DbtFile]) -> Trans
     )
 
 
-def _undefined(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
-    found = _UNDEFINED.search(text)
+def unanswered(
+    path: str | None, name: str, known: Iterable[str], files: Sequence[DbtFile]
+) -> TransformError:
+    """A call of a macro, package or test that does not exist."""
+    kind = "test" if name.startswith("test_") and path and path.endswith((".yml", ".yaml")) else ""
+    word = name.removeprefix("test_") if kind else name
+    line = line_of(files, path, word)
+    at = place(path, line)
+    near = suggestion(word, (each.removeprefix("test_") if kind else each for each in known))
+    remedy = f"Correct {at}, or put the macro under macros/; packages are not available here."
+    return TransformError(
+        f"{at}: “{word}” is not a {kind or 'macro or function'} of this project.{near}",
+        f"Correct {at}, or put the test under tests/generic/." if kind else remedy,
+        path=path,
+        line=line,
+    )
+
+
+def _env_var(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
+    found = _ENV_VAR.search(text)
     if not found:
         return None
-    line = line_of(files, path, found[1])
-    macros = [name for file in files for name in re.findall(r"{%-?\s*macro\s+(\w+)", file.content)]
+    holder = next((file.path for file in files if found[1] in file.content), path)
+    line = line_of(files, holder, found[1])
     return TransformError(
-        f"{place(path, line)}: “{found[1]}” is not a macro or variable of this project."
-        f"{suggestion(found[1], macros)}",
-        f"Correct {place(path, line)}, or put the macro under macros/.",
-        path=path,
+        f"{place(holder, line)}: there is no environment variable “{found[1]}”: a project is given"
+        " none.",
+        "Write the value itself, or give env_var a default.",
+        path=holder,
         line=line,
     )
 
@@ -225,6 +249,6 @@ def _source_tables(files: Sequence[DbtFile]) -> list[str]:
     return [
         name
         for file in files
-        if file.path.endswith((".yml", ".yaml"))
-        for name in re.findall(r"-\s*name:\s*[\"']?([\w]+)", file.content)
+        if file.path.endswith((".yml", ".yaml")) and "sources:" in file.content
+        for name in re.findall(r"\bname:\s*[\"']?([\w]+)", file.content)
     ]

@@ -24,7 +24,13 @@ from dbt.task.build import BuildTask
 from dbt.task.compile import CompileTask
 
 from etlfabric_dagster.errors import TransformError
-from etlfabric_dagster.sandbox import dbt_errors, dbt_guard, dbt_macro_cache, dbt_project
+from etlfabric_dagster.sandbox import (
+    dbt_errors,
+    dbt_guard,
+    dbt_macro_cache,
+    dbt_names,
+    dbt_project,
+)
 from etlfabric_dagster.schemas.dbt_models import DbtFile
 from etlfabric_dagster.schemas.jobs import DbtProject, Warehouse
 
@@ -75,6 +81,7 @@ def parse(root: Path, warehouse: Warehouse, files: Sequence[DbtFile]) -> Manifes
         raise dbt_errors.translate(result.exception, files) from result.exception
     assert isinstance(result.result, Manifest)
     _refuse_hooks(result.result)
+    _refuse_unanswered_calls(result.result, files)
     return result.result
 
 
@@ -155,6 +162,13 @@ def _refuse_hooks(manifest: Manifest) -> None:
                 f"Remove the hooks of {node.name}; a model or a macro can hold that SQL.",
                 path=path,
             )
+
+
+def _refuse_unanswered_calls(manifest: Manifest, files: Sequence[DbtFile]) -> None:
+    for node, name in dbt_names.unanswered_calls(manifest):
+        known = {macro.name for macro in manifest.macros.values()}
+        path = dbt_errors.tenant_path(node.original_file_path)
+        raise dbt_errors.unanswered(path, name, known, files)
 
 
 def warm() -> None:

@@ -1,0 +1,51 @@
+"""Finds calls that nothing answers: dbt itself notices an unknown macro only when it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jinja2.nodes
+from dbt.context import providers
+from dbt.contracts.graph.manifest import Manifest
+from dbt_common.clients.jinja import get_environment
+from jinja2.defaults import DEFAULT_NAMESPACE
+from jinja2.meta import find_undeclared_variables
+
+_SPECIAL = frozenset({"caller", "varargs", "kwargs", "render", "model", "builtins"})
+
+
+def unanswered_calls(manifest: Manifest) -> Iterator[tuple[Any, str]]:
+    """(node or macro of the tenant, name it calls that is no macro, package or dbt function)."""
+    known = _known(manifest)
+    own_macros = [m for m in manifest.macros.values() if m.package_name == "tenant"]
+    for node in (*manifest.nodes.values(), *own_macros):
+        text = getattr(node, "macro_sql", None) or getattr(node, "raw_code", None) or ""
+        if "{" in text:
+            yield from ((node, name) for name in sorted(_called(text) - known))
+
+
+def _called(text: str) -> set[str]:
+    """Names that the template calls, or calls something of, without defining them."""
+    tree = get_environment(None, capture_macros=False).parse(text)
+    undeclared = find_undeclared_variables(tree)
+    found: set[str] = set()
+    for call in tree.find_all(jinja2.nodes.Call):
+        target = call.node
+        while isinstance(target, jinja2.nodes.Getattr | jinja2.nodes.Getitem):
+            target = target.node
+        if isinstance(target, jinja2.nodes.Name):
+            found.add(target.name)
+    return found & undeclared
+
+
+def _known(manifest: Manifest) -> set[str]:
+    """Everything a tenant's Jinja may name."""
+    names = set(DEFAULT_NAMESPACE) | _SPECIAL
+    for each in vars(providers).values():
+        if isinstance(each, type):
+            names |= set(getattr(each, "_context_members_", ()))
+            names |= set(getattr(each, "_context_attrs_", {}).values())
+    for macro in manifest.macros.values():
+        names |= {macro.name, macro.package_name}
+    return names
