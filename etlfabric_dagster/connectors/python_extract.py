@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -122,10 +123,7 @@ def _imported(path: str) -> Callable[..., Any]:
 def _called(function: Any, source: SourceConfig) -> dict[str, DltResource]:
     """The source's resources by stream name, none of them read."""
     path = source.config["source"]
-    arguments = {
-        name: _argument(value, source.secrets)
-        for name, value in source.config.get("arguments", {}).items()
-    }
+    arguments = _arguments(function, source)
     try:
         is_made = isinstance(function, DltSource) or (
             isinstance(function, DltResource) and not arguments
@@ -158,6 +156,17 @@ def _no_source(path: str) -> ConnectorError:
         "Name a function decorated with @dlt.source or @dlt.resource.",
         code="no_source",
     )
+
+
+def _arguments(function: Any, source: SourceConfig) -> dict[str, Any]:
+    """Those of the config; and each secret that bears the name of a parameter."""
+    given = source.config.get("arguments", {})
+    try:
+        known = inspect.signature(function).parameters.keys()
+    except (TypeError, ValueError):
+        known = given.keys()
+    by_name = {name: text for name, text in source.secrets.items() if name in known}
+    return by_name | {name: _argument(value, source.secrets) for name, value in given.items()}
 
 
 def _argument(value: Any, secrets: Mapping[str, str]) -> Any:

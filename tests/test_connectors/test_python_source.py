@@ -51,6 +51,11 @@ def test_a_source_is_called_with_its_arguments_and_secrets() -> None:
     assert list(customers) == [{"name": "a"}]
 
 
+def test_a_secret_named_like_a_parameter_is_passed() -> None:
+    (orders,) = resources(source("shop", count=1), plan("orders"))
+    assert list(orders) == [{"id": 0, "Token": TOKEN}]
+
+
 def test_discover_and_check() -> None:
     found = source("shop", token={"secret": "token"})
     orders, customers = CONNECTOR.discover(found)
