@@ -19,6 +19,7 @@ _STEP_OF_CODE = {
     "tls_untrusted": "tls",
     "tls_other_name": "tls",
     "bad_ca": "tls",
+    "tls_unsupported": "tls",
     "database_unknown": "database",
     "schema_unknown": "schema",
     "permission": "permission",

@@ -84,11 +84,7 @@ def _explain(exc: pymysql.Error, target: Target) -> ConnectorError:
     if code == CR.CR_SSL_CONNECTION_ERROR:
         return problems.tls_refused(target)
     detail = exc.args[1] if len(exc.args) > 1 else type(exc).__name__
-    return ConnectorError(
-        f"{target.address} ended the connection: {detail}",
-        "Check that the host and port are MySQL's or MariaDB's.",
-        code="connect_failed",
-    )
+    return problems.hung_up(target, "MySQL", str(detail))
 
 
 def _explain_tls(exc: ssl.SSLError, target: Target) -> ConnectorError:

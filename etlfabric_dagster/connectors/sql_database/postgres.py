@@ -102,8 +102,4 @@ def _explain(exc: psycopg.OperationalError, target: Target) -> ConnectorError:
             "Raise its connection limit, or try again later.",
             code="too_many_connections",
         )
-    return ConnectorError(
-        f"{target.address} ended the connection: {text.split('FATAL:')[-1].strip()}",
-        "Check that the host and port are PostgreSQL's.",
-        code="connect_failed",
-    )
+    return problems.hung_up(target, "PostgreSQL", text.split("FATAL:")[-1].strip())

@@ -24,6 +24,15 @@ def unreachable(target: Target, *, answered: bool) -> ConnectorError:
     return ConnectorError(why, through["remedy"], code="unreachable")
 
 
+def hung_up(target: Target, product: str, detail: str) -> ConnectorError:
+    """The server ended the connection for a reason of its own, or does not speak the protocol."""
+    return ConnectorError(
+        f"{target.address} ended the connection: {detail}",
+        f"Check that the host and port are {product}'s.",
+        code="connect_failed",
+    )
+
+
 def wrong_login(target: Target, detail: str = "") -> ConnectorError:
     """The user or the password."""
     why = detail or "The password is wrong or the user does not exist."
@@ -59,6 +68,15 @@ def tls_other_name(target: Target) -> ConnectorError:
         f"The certificate of {target.host} was issued for another name.",
         "Use the name that the certificate carries as the host.",
         code="tls_other_name",
+    )
+
+
+def tls_unsupported(title: str) -> ConnectorError:
+    """A driver that cannot check what the connection asks to be checked."""
+    return ConnectorError(
+        f"The driver for {title} encrypts, but cannot check the certificate as asked.",
+        "Choose “require” without a CA certificate, or go through SSH.",
+        code="tls_unsupported",
     )
 
 
