@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import tests
+from etlfabric_dagster.schemas.jobs import Warehouse
 from etlfabric_dagster.testing import SandboxServer, sandbox_server
+from tests.test_sandbox.bench import Bench
 from tests.test_sandbox.dbt_tenant import data_database, tenant
 
-__all__ = ["data_database", "plugins", "sandbox", "tenant"]
+__all__ = ["bench", "data_database", "plugins", "sandbox", "tenant"]
 
 ENTRY_POINTS = """[etlfabric.connectors]
 plugin = tests.test_sandbox.plugin:CONNECTOR
@@ -41,3 +43,10 @@ def sandbox(
     """The sandbox server of these tests."""
     with sandbox_server(tmp_path_factory.mktemp("sandbox"), plugins) as running:
         yield running
+
+
+@pytest.fixture
+def bench(sandbox: SandboxServer, warehouse: Warehouse) -> Iterator[Bench]:
+    made = Bench(sandbox, warehouse)
+    yield made
+    made.conn.close()
