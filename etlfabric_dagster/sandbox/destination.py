@@ -51,6 +51,8 @@ class LoadPlan:
     """Root tables whose rows a merge (scd2) replaces."""
     retypes: list[Retype] = field(default_factory=list)
     """Columns that get another type while their table is being replaced."""
+    lost_views: list[str] = field(default_factory=list)
+    """Views that could not be made again on the new types; filled in by the load."""
 
 
 class ExactTypeMapper(PostgresTypeMapper):
@@ -119,7 +121,9 @@ class TenantClient(PostgresClient):
         if file_format == "parquet":
             return ParquetCopyJob(file_path)
         if table["write_disposition"] == "replace":
-            return ReplaceJob(file_path, self.plan.warehouse, self.plan.retypes)
+            return ReplaceJob(
+                file_path, self.plan.warehouse, self.plan.retypes, self.plan.lost_views
+            )
         return super().create_load_job(table, file_path, load_id, restore)
 
     def should_load_data_to_staging_dataset(self, table_name: str) -> bool:

@@ -102,13 +102,6 @@ class LoadPipeline(Pipeline):
             if has_table_seen_data(table)
         }
 
-    def null_columns(self, root: str) -> dict[str, list[str]]:
-        """Columns that had only NULLs so far, by table: dlt knows no type for them."""
-        return {
-            table["name"]: [n for n, c in table["columns"].items() if not is_complete_column(c)]
-            for table in self._family(root)
-        }
-
     def _family(self, root: str) -> list[Any]:
         if not self.default_schema_name or root not in self.default_schema.tables:
             return []

@@ -17,15 +17,22 @@ from dlt.extract import DltResource, DltSource
 from etlfabric_dagster.connectors.base import LOAD_ID, ROW_HASH, Connector, ExtractContext
 from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.errors import LoadError
-from etlfabric_dagster.sandbox import catalog, evolution, extract_append, extract_changes
+from etlfabric_dagster.sandbox import (
+    catalog,
+    evolution,
+    extract_append,
+    extract_changes,
+    extract_nulls,
+)
 from etlfabric_dagster.sandbox.catalog import Tables
 from etlfabric_dagster.sandbox.destination import LoadPlan
 from etlfabric_dagster.sandbox.extract_items import ItemStep
+from etlfabric_dagster.sandbox.extract_nulls import NullColumns
 from etlfabric_dagster.sandbox.extract_policy import SchemaGate
 from etlfabric_dagster.sandbox.extract_state import LoadPipeline
 from etlfabric_dagster.schemas.jobs import ExtractJob
 from etlfabric_dagster.schemas.runs import StreamResult
-from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
+from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy, StreamPlan
 
 LOAD_WORKERS = 4  # COPY streams at once; the login allows 20 connections
 _naming = NamingConvention(63)
@@ -49,6 +56,7 @@ class StreamLoad:
     rows: int = 0
     _newly_removed: list[str] = field(default_factory=list)
     _sources: list[DltSource] = field(default_factory=list)
+    _nulls: NullColumns = field(default_factory=dict)
 
     def run(self) -> StreamResult:
         """Load it. Raises whatever went wrong; then nothing of it is visible."""
@@ -152,7 +160,7 @@ class StreamLoad:
         self._sources = [source]
         source.root_key = True
         self.pipeline.before_state = lambda: self._note_removed(gate)
-        with gate.installed():
+        with gate.installed(), extract_nulls.recorded() as self._nulls:
             self.pipeline.extract(source)
             self.pipeline.normalize()
         return gate, step
@@ -207,16 +215,17 @@ class StreamLoad:
         found = evolution.plan(
             self.conn, warehouse, self.plan.name, self.before, wanted, replaces=self.replaces
         )
-        lost = evolution.apply(self.conn, warehouse.raw, found.now)
-        self.warnings += [
-            f"{view} does not work with the new types and was dropped." for view in lost
-        ]
+        self.load_plan.lost_views = evolution.apply(self.conn, warehouse.raw, found.now)
         evolution.drop_outdated(self.conn, warehouse, table, wanted)
         refreshes = self.plan.full_refresh and self.plan.mode is LoadMode.SCD2
         self.load_plan.truncate = {table} if refreshes else set()
         self.load_plan.retypes = found.later
         size_bytes = self._package_bytes()
         self.pipeline.load(workers=LOAD_WORKERS)
+        self.warnings += [
+            f"View {view} does not fit the new types; it was dropped."
+            for view in self.load_plan.lost_views
+        ]
         return size_bytes
 
     def _package_bytes(self) -> int:
@@ -236,15 +245,20 @@ class StreamLoad:
         if table not in after:
             self.warnings.append(f"{self.plan.name} had no rows; its table is made with the first.")
             return after
-        nulls = self.pipeline.null_columns(table)
-        nulls[table] = sorted({*nulls.get(table, []), *step.null_columns})
-        for name, columns in nulls.items():
-            new = [column for column in columns if column not in after.get(name, columns)]
-            catalog.add_text_columns(self.conn, schema, name, new)
+        missing = self._missing_columns(step, after)
+        for name, columns in missing.items():
+            catalog.add_text_columns(self.conn, schema, name, columns)
         if LOAD_ID in after[table] and self.appends:
             name = extract_append.index_name(table)
             catalog.ensure_index(self.conn, schema, table, (LOAD_ID,), name)
-        return self._read() if any(nulls.values()) else after
+        return self._read() if any(missing.values()) else after
+
+    def _missing_columns(self, step: ItemStep, after: Tables) -> dict[str, list[str]]:
+        """Columns without values yet; where new columns are not wanted, there are none."""
+        if not self.is_new and self.job.schema_policy is not SchemaPolicy.EVOLVE:
+            return {}
+        self._nulls.setdefault(self.plan.table, set()).update(step.null_columns)
+        return extract_nulls.missing(self._nulls, after)
 
     def _read(self) -> Tables:
         return catalog.read_tables(self.conn, self.job.warehouse.raw, [self.plan.table])

@@ -49,8 +49,15 @@ class ReplaceRequest(FollowupJobRequestImpl):
 class ReplaceJob(RunnableLoadJob):
     """Replaces the rows of a table and its child tables."""
 
-    def __init__(self, file_path: str, warehouse: Warehouse, retypes: Sequence[Retype]) -> None:
+    def __init__(
+        self,
+        file_path: str,
+        warehouse: Warehouse,
+        retypes: Sequence[Retype],
+        lost_views: list[str],
+    ) -> None:
         super().__init__(file_path)
+        self._lost_views = lost_views
         self._warehouse = warehouse
         self._retypes = retypes
 
@@ -59,7 +66,7 @@ class ReplaceJob(RunnableLoadJob):
             chain: dict[str, list[str]] = json.load(file)
         try:
             with catalog.connect(self._warehouse) as conn:
-                replace(conn, self._warehouse, chain, self._retypes)
+                self._lost_views += replace(conn, self._warehouse, chain, self._retypes)
         except psycopg.OperationalError as exc:
             raise DatabaseTransientException(exc) from exc
         except psycopg.Error as exc:
@@ -71,20 +78,24 @@ def replace(
     warehouse: Warehouse,
     chain: dict[str, list[str]],
     retypes: Sequence[Retype],
-) -> None:
-    """Put the staged rows of `chain` (table → columns) in place, atomically."""
+) -> list[str]:
+    """Put the staged rows of `chain` (table → columns) in place, atomically.
+
+    Returns the views that did not survive.
+    """
     with conn.transaction():
         if _may_move(conn, warehouse, chain):
             _move(conn, warehouse, list(chain))
-            return
+            return []
     affected = sorted({retype.table for retype in retypes})
-    with views.set_aside(conn, warehouse.raw, affected):
+    with views.set_aside(conn, warehouse.raw, affected) as lost:
         tables = [sql.Identifier(warehouse.raw, table) for table in chain]
         conn.execute(sql.SQL("TRUNCATE TABLE {}").format(sql.SQL(", ").join(tables)))
         for retype in retypes:
             conn.execute(evolution.alter(warehouse.raw, retype))
         for table, columns in chain.items():
             _insert(conn, warehouse, table, columns)
+    return lost
 
 
 def _may_move(conn: Connection, warehouse: Warehouse, chain: dict[str, list[str]]) -> bool:
