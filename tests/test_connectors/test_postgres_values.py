@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from etlfabric_dagster.connectors.policies import hash_text
 from etlfabric_dagster.connectors.rawfile import RawFiles, column_hints, csv_line, raw_name
@@ -143,6 +146,56 @@ def test_hostile_names_survive(source: Source, loader: Loader):
     ]
     assert raw == [raw_name(name) for name in names] + ["_dlt_load_id"]
     assert len(set(raw)) == len(raw)
+
+
+def test_a_thousand_hostile_column_names_survive(source: Source, loader: Loader):
+    parts = [
+        '"',
+        "'",
+        ";",
+        "--",
+        "%s",
+        "{0}",
+        "$1",
+        "\\",
+        "\n",
+        "\t",
+        " ",
+        "é",
+        "数",
+        "😀",
+        "`",
+        "/*",
+    ]
+    parts += [
+        "select",
+        "NULL",
+        ")",
+        "[",
+        "?",
+        ":x",
+        "@",
+        "Σ",
+        "ß",
+        "\u202e",
+        "\x7f",
+        "1",
+        ".",
+        "..",
+        ",",
+    ]
+    dice = random.Random(7)
+    names = [f"{at}" + "".join(dice.choices(parts, k=6)) for at in range(1000)]
+    quoted = [sql.Identifier(name[:40]).as_string() for name in names]
+    source.run(f"create table t ({', '.join(f'{name} text' for name in quoted)})")
+    source.run(f"insert into t values ({', '.join(map(repr, range(1000)))})")
+    loader.load(source.config, "t")
+    (row,) = source.rows("select * from raw.t")
+    assert row[:-1] == tuple(str(at) for at in range(1000))
+    columns = source.rows(
+        "select column_name from information_schema.columns where table_schema = 'raw'"
+    )
+    assert all(re.fullmatch("[a-z0-9_]{1,63}", name) for (name,) in columns)
 
 
 def test_content_hash_of_scd2_tells_null_from_empty(source: Source, loader: Loader):

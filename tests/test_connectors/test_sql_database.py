@@ -224,6 +224,14 @@ def test_columns_that_collapse_are_refused_until_one_is_dropped(source: Source, 
     loader.load(source.config, "customers", columns={"userName": ColumnPolicy.DROP})
 
 
+def test_more_columns_than_a_table_can_have_are_refused(source: Source, loader: Loader):
+    source.run("create table wide ({})".format(", ".join(f"c{at} int" for at in range(1600))))
+    error = refusal(loader, source, "wide")
+    assert error.message.startswith("wide has 1,600 columns; a table in Postgres can take 1,590")
+    dropped = {f"c{at}": ColumnPolicy.DROP for at in range(10)}
+    assert loader.load(source.config, "wide", columns=dropped) == 0
+
+
 def test_vanished_stream_column_or_key_is_named(source: Source, loader: Loader):
     source.run(*ORDERS)
     assert "gone is no longer in" in refusal(loader, source, "gone").message

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
+import paramiko
 import pytest
 
 from etlfabric_dagster.sandbox import catalog
-from etlfabric_dagster.schemas.jobs import DoneEvent, ExtractJob, StreamEvent, Warehouse
+from etlfabric_dagster.schemas.jobs import (
+    DoneEvent,
+    EgressPolicy,
+    ExtractJob,
+    SourceConfig,
+    StreamEvent,
+    Warehouse,
+)
 from etlfabric_dagster.schemas.runs import StreamResult
 from etlfabric_dagster.schemas.streams import ColumnPolicy, LoadMode, StreamPlan
 from etlfabric_dagster.testing import SandboxServer
 from tests.test_connectors.conftest import Source, source
+from tests.test_connectors.servers import mariadb, ssh_server
 from tests.test_connectors.test_postgres_values import VALUES
 
 __all__ = ["source"]
@@ -31,13 +41,14 @@ class Line:
 
     def __init__(self, sandbox: SandboxServer, warehouse: Warehouse, source: Source) -> None:
         self.sandbox, self.warehouse, self.source = sandbox, warehouse, source
+        self.config = source.config
         self.state: str | None = None
         self.conn = catalog.connect(warehouse)
 
     def run(self, *plans: StreamPlan) -> dict[str, StreamResult]:
         job = ExtractJob(
             pipeline="p_sql",
-            source=self.source.config,
+            source=self.config,
             warehouse=self.warehouse,
             streams=plans,
             state=self.state,
@@ -161,6 +172,35 @@ def test_new_and_widened_columns_are_taken_and_reported(line: Line):
         ("extra", "added"),
     }
     assert line.rows("select n from shop__t") == [(9223372036854775807,)]
+
+
+def test_mariadb_behind_a_bastion_loads_with_only_the_bastion_open(line: Line):
+    key = paramiko.RSAKey.generate(2048)
+    text = io.StringIO()
+    key.write_private_key(text)
+    with mariadb() as server, ssh_server(key) as bastion:
+        server.run(
+            "create database shop",
+            "create table shop.t (id int primary key, v text, at datetime(6) not null)",
+            r"insert into shop.t values (1, '', '2026-01-01'), (2, null, '2026-01-01')",
+        )
+        line.config = SourceConfig(
+            connector="sql_database",
+            config={
+                "dialect": "mariadb",
+                "host": "db.internal",
+                "port": server.port,
+                "database": "shop",
+                "username": "root",
+                "ssh": {"host": "127.0.0.1", "port": bastion.port, "username": "tunnel"},
+            },
+            secrets={"password": server.password, "ssh_private_key": text.getvalue()},
+            egress=EgressPolicy(allow=(f"127.0.0.1:{bastion.port}",)),
+        )
+        result = line.run(plan(**MODES["incremental"]))["t"]
+        assert (result.error, result.rows) == (None, 2)
+        assert line.run(plan(**MODES["incremental"]))["t"].status == "unchanged"
+    assert line.rows("select id, v from shop__t order by id") == [(1, ""), (2, None)]
 
 
 def test_unicode_names_and_keys_load(line: Line):

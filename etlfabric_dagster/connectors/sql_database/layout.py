@@ -16,6 +16,7 @@ from etlfabric_dagster.connectors.sql_database.types import SourceColumn
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.streams import ColumnPolicy, LoadMode, StreamPlan
 
+MAX_COLUMNS = 1590  # a PostgreSQL table has at most 1,600, the loader's own included
 _REWRITTEN = (ColumnPolicy.HASH, ColumnPolicy.MASK)
 
 
@@ -88,6 +89,8 @@ def lay_out(
     accepted = set(context.accept(plan.name, {field.raw: field.hints for field in fields}))
     kept = [field for field in fields if field.raw in accepted]
     kept.sort(key=lambda field: field.policy not in _REWRITTEN)
+    if len(kept) > MAX_COLUMNS:
+        raise problems.too_many_columns(plan.name, len(kept), MAX_COLUMNS)
     for key in plan.primary_key:
         if raw_name(key) not in {field.raw for field in kept}:
             raise problems.no_column(plan.name, key, "primary key")

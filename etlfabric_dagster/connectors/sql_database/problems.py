@@ -144,6 +144,17 @@ def no_column(stream: str, column: str, role: str) -> ConnectorError:
     )
 
 
+def too_many_columns(stream: str, columns: int, limit: int) -> ConnectorError:
+    """More than a PostgreSQL table can have."""
+    return ConnectorError(
+        f"{stream} has {columns:,} columns; a table in Postgres can take {limit:,} of them. "
+        "The stream was not loaded.",
+        "Drop the columns that are not needed.",
+        code="too_many_columns",
+        stream=stream,
+    )
+
+
 def cursor_has_nulls(stream: str, column: str, rows: int) -> ConnectorError:
     """Error 9: such rows would never be seen."""
     subject = "1 row" if rows == 1 else f"{rows:,} rows"
