@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from etlfabric_dagster import aio, queue
+from celery import shared_task
+
+from etlfabric_dagster import aio
 from etlfabric_dagster.errors import NotFoundError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration.publishing import encode
@@ -14,13 +16,13 @@ from etlfabric_dagster.services.interactive import ANSWER
 PUBLISH = "etlfabric.publish_org"
 
 
-@queue.celery_app().task(name=ANSWER)
+@shared_task(name=ANSWER)
 def answer_request(request_id: str) -> None:
     """Check, discover, preview or query. Safe to run twice: a taken request is not taken again."""
     aio.run(answers.answer(UUID(request_id)))
 
 
-@queue.celery_app().task(name=PUBLISH)
+@shared_task(name=PUBLISH)
 def publish_org(org_id: str) -> None:
     """Publish the org's configuration of now. Safe to run twice: only a greater version is written.
 

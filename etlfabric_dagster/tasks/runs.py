@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from etlfabric_dagster import queue
+from celery import shared_task
+
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration.execution import execute_attempt
 from etlfabric_dagster.services import sandbox
@@ -12,7 +13,7 @@ from etlfabric_dagster.services.runs import EXECUTE
 from etlfabric_dagster.tasks import child
 
 
-@queue.celery_app().task(name=EXECUTE)
+@shared_task(name=EXECUTE)
 def execute_run(run_id: str) -> None:
     """Execute the fairest run that can start; the id is a hint.
 

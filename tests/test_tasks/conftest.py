@@ -1,0 +1,99 @@
+"""Real worker processes on the test's servers, and a source database to load from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from tenacity import retry, stop_after_delay, wait_fixed
+
+from etlfabric_dagster import queue
+from etlfabric_dagster.config import Settings
+from etlfabric_dagster.embedded.postgres import PostgresCluster
+from etlfabric_dagster.testing import SandboxServer, postgres_cluster
+
+SOURCE = """
+CREATE TABLE customers (id int PRIMARY KEY, name text);
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int, amount numeric(12,2),
+  updated_at timestamptz NOT NULL);
+INSERT INTO customers SELECT n, 'customer ' || n FROM generate_series(1, 20) n;
+INSERT INTO orders SELECT n, n % 20 + 1, n * 1.25, timestamptz '2026-01-01' + n * interval '1 min'
+  FROM generate_series(1, 500) n;
+"""
+
+
+@contextmanager
+def process(log: Path, *command: str, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours; ends with the test, at once if it has to."""
+    environment = {**os.environ, "ETLFABRIC_HOME": str(home), "ETLFABRIC_LEASE_S": "2"}
+    with log.open("ab") as out:
+        started = subprocess.Popen(
+            [sys.executable, "-m", *command], env=environment, stdout=out, stderr=out, cwd=home
+        )
+    try:
+        yield started
+    finally:
+        if started.poll() is None:
+            started.send_signal(signal.SIGTERM)
+            try:
+                started.wait(10)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                started.wait()
+
+
+def worker_command(name: str, queue_name: str) -> Sequence[str]:
+    """As the supervisor starts it, with one slot."""
+    return (
+        *("celery", "-A", "etlfabric_dagster.tasks", "worker", "-n", f"{name}@test"),
+        *("-Q", queue_name, "--concurrency", "1", "-l", "info"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    )
+
+
+@retry(stop=stop_after_delay(90), wait=wait_fixed(0.2), reraise=True)
+def wait_for_worker(name: str) -> None:
+    """Until the worker answers."""
+    assert queue.celery_app().control.ping([f"{name}@test"], timeout=0.5, limit=1), "no answer"
+
+
+@pytest.fixture(scope="session")
+def workers(migrated: Settings, sandbox: SandboxServer) -> Iterator[Path]:
+    """A worker for runs, one for people, and the clock; their log."""
+    log = migrated.home_dir / "workers.log"
+    with ExitStack() as stack:
+        for name, queue_name in (("runs", queue.RUNS), ("people", queue.INTERACTIVE)):
+            command = worker_command(name, queue_name)
+            stack.enter_context(process(log, *command, home=migrated.home_dir))
+        clock = "etlfabric_dagster.tasks.scheduler"
+        stack.enter_context(process(log, clock, home=migrated.home_dir))
+        wait_for_worker("runs")
+        wait_for_worker("people")
+        yield log
+
+
+@pytest.fixture(scope="session")
+def source(cluster: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a cluster of its own: the platform's is closed to sources."""
+    folder = tmp_path_factory.mktemp("source")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)
+    with postgres_cluster(folder / "postgres") as running:
+        with psycopg.connect(running.dsn(), autocommit=True) as conn:
+            conn.execute(SOURCE)
+        yield running.dsn()
+
+
+@pytest.fixture
+def broker(migrated: Settings) -> Iterator[redis.Redis]:
+    """The broker itself."""
+    with redis.Redis.from_url(migrated.redis) as client:
+        yield client
