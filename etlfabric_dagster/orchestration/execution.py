@@ -51,7 +51,8 @@ class _Execution:
         self._log = RunLog(claimed.org_id, claimed.run_id, claimed.number)
         self._lease = Lease(claimed, self._tell_dagster_of_cancel)
         self._runner = AttemptRunner(claimed, self._lease, self._log, sandbox)
-        self._status, self._error = RunStatus.FAILED, None
+        self._status: RunStatus | None = None
+        self._error: ErrorInfo | None = None
 
     def run(self) -> RunStatus | None:
         """Everything between the claim and the verdict."""
@@ -87,8 +88,10 @@ class _Execution:
                 if event.is_failure and self._error is None and event.event_specific_data:
                     self._error = _of_event(event)
         self._error = self._runner.error or self._error
-        if self._status is not RunStatus.FAILED:
-            self._error = None
+        if self._status is None:  # somebody marked it as ended while it waited or ran
+            marked = self._instance.get_run_by_id(plan.run.run_id)
+            canceled = marked and marked.status is dg.DagsterRunStatus.CANCELED
+            self._status = RunStatus.CANCELED if canceled else RunStatus.FAILED
 
     def _newest_version(self) -> int:
         state = aio.run(snapshots.state_of(self._claimed.org_id))
@@ -115,11 +118,12 @@ class _Execution:
     def _finish(self) -> RunStatus | None:
         self._lease.require()
         claimed = self._claimed
-        error = self._error if self._status is RunStatus.FAILED else None
-        self._log.write("info", f"Attempt {claimed.number} {self._status.value}.")
+        status = self._status or RunStatus.FAILED
+        error = self._error if status is RunStatus.FAILED else None
+        self._log.write("info", f"Attempt {claimed.number} {status.value}.")
         self._log.close()  # whoever sees the verdict sees the whole log
-        told = aio.run(leases.finish(claimed.run_id, claimed.token, self._status, error))
-        return self._status if told else None
+        told = aio.run(leases.finish(claimed.run_id, claimed.token, status, error))
+        return status if told else None
 
     def _tell_dagster_of_cancel(self) -> None:
         run = self._instance.get_run_by_id(str(self._claimed.dagster_run_id))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 from uuid import UUID
 
-from dagster import DagsterRun
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.errors import ConflictError, FabricError, NotFoundError
@@ -56,6 +56,7 @@ class FabricRunLauncher(RunLauncher, ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Queue the run. Raises FabricError with its remedy in the text, which Dagster shows."""
         try:
+            report_queued(self._instance, context.dagster_run)
             aio.run(_start(context.dagster_run))
         except FabricError as exc:
             raise type(exc)(f"{exc.message} {exc.remedy}", exc.remedy, **exc.where) from exc
@@ -84,6 +85,21 @@ class FabricRunLauncher(RunLauncher, ConfigurableClass):
             done = status is RunStatus.SUCCEEDED
             return CheckRunHealthResult(WorkerStatus.SUCCESS if done else WorkerStatus.FAILED)
         return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
+def report_queued(instance: DagsterInstance, run: DagsterRun) -> None:
+    """It waits for a worker: only so may Dagster terminate it meanwhile."""
+    _report(instance, run, DagsterEventType.RUN_ENQUEUED)
+
+
+def report_starting(instance: DagsterInstance, run: DagsterRun) -> None:
+    """A worker has it: only so does Dagster execute it."""
+    _report(instance, run, DagsterEventType.RUN_STARTING)
+
+
+def _report(instance: DagsterInstance, run: DagsterRun, kind: DagsterEventType) -> None:
+    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
+    instance.report_dagster_event(event, run_id=run.run_id)
 
 
 def fabric_run_id(run: DagsterRun) -> UUID:

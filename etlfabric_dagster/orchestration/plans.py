@@ -15,11 +15,12 @@ from etlfabric_dagster.orchestration.compat import (
     create_execution_plan,
     snapshot_from_execution_plan,
 )
+from etlfabric_dagster.orchestration.launcher import RUN_TAG, report_starting
 from etlfabric_dagster.orchestration.selections import DagsterSelection
 from etlfabric_dagster.schemas.runs import ClaimedRun
 from etlfabric_dagster.schemas.snapshot import PipelineSnapshot, TenantSnapshot
 
-RUN_TAG, ATTEMPT_TAG, TRIGGER_TAG = "etlfabric/run", "etlfabric/attempt", "etlfabric/trigger"
+ATTEMPT_TAG, TRIGGER_TAG = "etlfabric/attempt", "etlfabric/trigger"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Pla
     if known is None:
         asked = selections.to_dagster(snapshot, pipeline, claimed.selection)
         known = _create(claimed, job, asked, instance)
+    elif known.status is dg.DagsterRunStatus.QUEUED:
+        report_starting(instance, known)
+        known = instance.get_run_by_id(known.run_id) or known
     steps = set(job.get_definition().graph.node_dict)
     if known.step_keys_to_execute is not None:
         steps &= set(known.step_keys_to_execute)

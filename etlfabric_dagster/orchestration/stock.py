@@ -9,6 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from etlfabric_dagster import aio
+from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration.compat import RepositoryDefinition
 from etlfabric_dagster.orchestration.definitions import build_definitions
 from etlfabric_dagster.services import snapshots
@@ -26,9 +27,15 @@ def repository(slug: str) -> RepositoryDefinition:
 
 
 def repositories() -> dict[str, RepositoryDefinition]:
-    """All orgs with a published version."""
-    published = aio.run(snapshots.versions())
-    return {slug: repository(slug) for slug, (version, _) in published.items() if version}
+    """All orgs with a published version; one that cannot be built does not hide the others."""
+    found = {}
+    for slug, (version, _) in aio.run(snapshots.versions()).items():
+        if version:
+            try:
+                found[slug] = repository(slug)
+            except Exception as exc:
+                log.warning("stock.not_built", org=slug, error=str(exc)[:300])
+    return found
 
 
 globals().update({f"org_{slug}": found for slug, found in repositories().items()})

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import dagster as dg
 import pytest
@@ -18,6 +19,7 @@ from etlfabric_dagster.models import Pipeline, Run
 from etlfabric_dagster.orchestration import attempts, records
 from etlfabric_dagster.orchestration.execution import execute_attempt
 from etlfabric_dagster.orchestration.publishing import encode
+from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 from etlfabric_dagster.schemas.jobs import (
     DoneEvent,
     Event,
@@ -41,6 +43,7 @@ from etlfabric_dagster.schemas.streams import TableSchema
 from etlfabric_dagster.services import leases, runs, snapshots, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_orchestration.conftest import ID_COLUMN
+from tests.test_orchestration.test_launcher import launch
 
 Script = Callable[[Job], Iterator[Event]]
 
@@ -416,3 +419,31 @@ async def test_nothing_is_claimed_twice(shop: OrgOut, execute: Callable[..., Any
     run = await start(shop)
     assert await execute(run) is RunStatus.SUCCEEDED
     assert await execute(run) is None
+
+
+async def test_a_run_that_dagster_launched_is_executed_as_that_dagster_run(
+    shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    with FabricProcessContext(fenced) as context:
+        answer = await launch(context, shop, "__ASSET_JOB", "raw/shop__orders")
+    run_id = answer["run"]["runId"]
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        run = await runs.get(scope, UUID(run_id))
+    assert await execute(run) is RunStatus.SUCCEEDED
+    assert materialized(fenced, run_id) == {"raw/shop__orders"}
+    ended = fenced.get_run_by_id(run_id)
+    assert ended
+    assert ended.status is dg.DagsterRunStatus.SUCCESS
+
+
+async def test_a_run_marked_as_canceled_in_dagster_is_not_executed(
+    shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    with FabricProcessContext(fenced) as context:
+        run_id = (await launch(context, shop, "shop"))["run"]["runId"]
+    fenced.report_run_canceled(fenced.get_run_by_id(run_id))  # type: ignore[arg-type]
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        run = await runs.get(scope, UUID(run_id))
+    assert await execute(run) is RunStatus.CANCELED
+    assert (await show(shop, run)).status == "canceled"
+    assert materialized(fenced, run_id) == set()

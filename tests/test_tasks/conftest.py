@@ -20,6 +20,8 @@ from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.testing import SandboxServer, postgres_cluster
 
+PATIENCE_S = 300  # imports take long on a busy machine
+
 SOURCE = """
 CREATE TABLE customers (id int PRIMARY KEY, name text);
 CREATE TABLE orders (id int PRIMARY KEY, customer_id int, amount numeric(12,2),
@@ -59,7 +61,7 @@ def worker_command(name: str, queue_name: str) -> Sequence[str]:
     )
 
 
-@retry(stop=stop_after_delay(90), wait=wait_fixed(0.2), reraise=True)
+@retry(stop=stop_after_delay(PATIENCE_S), wait=wait_fixed(0.2), reraise=True)
 def wait_for_worker(name: str) -> None:
     """Until the worker answers."""
     assert queue.celery_app().control.ping([f"{name}@test"], timeout=0.5, limit=1), "no answer"

@@ -35,7 +35,7 @@ from etlfabric_dagster.tasks import heartbeats
 
 T = TypeVar("T")
 
-PATIENCE_S = 90
+PATIENCE_S = 200
 DAILY = """select updated_at::date as day, count(*) as orders, sum(amount) as amount
 from {{ ref('stg_orders') }} group by 1"""
 
