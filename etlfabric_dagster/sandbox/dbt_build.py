@@ -131,7 +131,7 @@ def _test_message(node: Any, failures: int) -> str:
     metadata = getattr(node, "test_metadata", None)
     kind = metadata.name if metadata else node.name
     attached = (getattr(node, "attached_node", None) or "").rpartition(".")[2]
-    column = getattr(node, "column_name", None)
+    column = (getattr(node, "column_name", None) or "").strip('"')
     subject = f"{attached}.{column}" if attached and column else attached or column or ""
     on = f" on {subject}" if subject else ""
     values = "1 row does not pass" if failures == 1 else f"{failures:,} rows do not pass"

@@ -183,6 +183,17 @@ def unanswered(
     )
 
 
+def missing_variable(path: str | None, name: str, files: Sequence[DbtFile]) -> TransformError:
+    """A variable without value and default."""
+    line = line_of(files, path, name)
+    return TransformError(
+        f"{place(path, line)}: the variable “{name}” has no value here.",
+        f"Give it a default: var('{name}', …).",
+        path=path,
+        line=line,
+    )
+
+
 def _env_var(text: str, path: str | None, files: Sequence[DbtFile]) -> TransformError | None:
     found = _ENV_VAR.search(text)
     if not found:

@@ -1,8 +1,10 @@
-"""Finds calls that nothing answers: dbt itself notices an unknown macro only when it builds."""
+"""Finds names that nothing answers: dbt itself notices an unknown macro or variable only when it
+builds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jinja2.nodes
@@ -23,6 +25,27 @@ def unanswered_calls(manifest: Manifest) -> Iterator[tuple[Any, str]]:
         text = getattr(node, "macro_sql", None) or getattr(node, "raw_code", None) or ""
         if "{" in text:
             yield from ((node, name) for name in sorted(_called(text) - known))
+
+
+def missing_variables(manifest: Manifest, given: Iterable[str]) -> Iterator[tuple[Any, str]]:
+    """(node, variable it reads that has neither a value nor a default)."""
+    for node in manifest.nodes.values():
+        text = getattr(node, "raw_code", None) or ""
+        if "var(" in text:
+            yield from ((node, name) for name in sorted(_read(text) - set(given)))
+
+
+def _read(text: str) -> set[str]:
+    tree = get_environment(None, capture_macros=False).parse(text)
+    return {
+        call.args[0].value
+        for call in tree.find_all(jinja2.nodes.Call)
+        if isinstance(call.node, jinja2.nodes.Name)
+        and call.node.name == "var"
+        and len(call.args) == 1
+        and not call.kwargs
+        and isinstance(call.args[0], jinja2.nodes.Const)
+    }
 
 
 def _called(text: str) -> set[str]:

@@ -81,7 +81,7 @@ def parse(root: Path, warehouse: Warehouse, files: Sequence[DbtFile]) -> Manifes
         raise dbt_errors.translate(result.exception, files) from result.exception
     assert isinstance(result.result, Manifest)
     _refuse_hooks(result.result)
-    _refuse_unanswered_calls(result.result, files)
+    _refuse_unanswered_names(result.result, warehouse, files)
     return result.result
 
 
@@ -164,11 +164,16 @@ def _refuse_hooks(manifest: Manifest) -> None:
             )
 
 
-def _refuse_unanswered_calls(manifest: Manifest, files: Sequence[DbtFile]) -> None:
+def _refuse_unanswered_names(
+    manifest: Manifest, warehouse: Warehouse, files: Sequence[DbtFile]
+) -> None:
     for node, name in dbt_names.unanswered_calls(manifest):
         known = {macro.name for macro in manifest.macros.values()}
         path = dbt_errors.tenant_path(node.original_file_path)
         raise dbt_errors.unanswered(path, name, known, files)
+    for node, name in dbt_names.missing_variables(manifest, dbt_project.variables(warehouse)):
+        path = dbt_errors.tenant_path(node.original_file_path)
+        raise dbt_errors.missing_variable(path, name, files)
 
 
 def warm() -> None:

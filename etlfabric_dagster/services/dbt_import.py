@@ -1,49 +1,110 @@
-"""Importing an existing dbt project: where each file goes, and what is left with its reason.
-Pure.
+"""Importing an existing dbt project: where each file goes, what changes in it, and what is left
+with its reason. Pure.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from etlfabric_dagster.errors import InvalidInputError
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.dbt_models import DbtFile, DbtOrigin, ImportReport
+from etlfabric_dagster.services import dbt_import_yaml
 
 FOLDERS = ("macros", "seeds", "snapshots", "tests", "analyses")
 STAGING_HINTS = ("staging", "stg", "base")
 RESERVED_MACROS = ("generate_schema_name", "generate_database_name")
+PACKAGES = ("dbt_utils", "dbt_date", "dbt_expectations", "codegen", "audit_helper", "elementary")
+PACKAGE_FILES = ("packages.yml", "dependencies.yml")
+
+_HOOK = re.compile(r"\b(pre_hook|post_hook)\s*=")
+_SCHEMA = re.compile(r"\bschema\s*=\s*['\"](\w+)['\"]")
+_REF = re.compile(r"\bref\(\s*(?:['\"]\w+['\"]\s*,\s*)?['\"](\w+)['\"]")
+_SOURCE = re.compile(r"\bsource\(\s*['\"]([^'\"]+)['\"]\s*,\s*['\"]([^'\"]+)['\"]\s*\)")
+_PACKAGE = re.compile(r"package:\s*['\"]?[\w.-]+/([\w-]+)")
+_PROJECT_PARTS = ("on-run-start", "on-run-end", "vars", "models", "seeds", "snapshots", "dispatch")
+
+
+@dataclass
+class ImportPlan:
+    """What an import would store, by path, and what to tell about it."""
+
+    taken: dict[str, str] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
+    """Path as stored → path in the project."""
+
+    def drop(self, target: str, reason: str) -> None:
+        """Leave a file out, and what refers to it."""
+        origin = self.origins[target]
+        del self.taken[target]
+        self.changed = [line for line in self.changed if not line.startswith(f"{origin}: ")]
+        self.skipped.append(f"{origin}: {reason}")
+        if dbt_paths.kind(target) not in ("model", "seed", "snapshot"):
+            return
+        name = dbt_paths.name(target)
+        for other, content in list(self.taken.items()):
+            if other in self.taken and other.endswith(".sql") and name in _REF.findall(content):
+                self.drop(other, f"it refers to {name}, which is left out")
+
+    def report(self) -> ImportReport:
+        """As people read it."""
+        return ImportReport(
+            imported=tuple(self.taken), changed=tuple(self.changed), skipped=tuple(self.skipped)
+        )
 
 
 def plan(
-    files: Mapping[str, bytes], known: Sequence[DbtFile]
-) -> tuple[dict[str, str], ImportReport]:
-    """Path → content to store, and the report. Later files never overwrite earlier ones."""
-    taken: dict[str, str] = {}
-    changed: list[str] = []
-    skipped: list[str] = []
-    own = {file.path for file in known if file.origin is DbtOrigin.TENANT}
+    files: Mapping[str, bytes], known: Sequence[DbtFile], tables: Mapping[str, str] | None = None
+) -> ImportPlan:
+    """What to store. Later files never overwrite earlier ones.
+
+    Args:
+        tables: raw table → its stream's name; sources of the project are mapped to them by name.
+    """
+    made, packages = ImportPlan(), _packages(files)
+    mapping = dbt_import_yaml.SourceMap(tables or {})
+    refused: dict[str, str] = {}
     for path, raw in sorted(files.items()):
         try:
-            target, content = _place(path), raw.decode("utf-8")
-            dbt_paths.check(target, content)
+            target = _free_path(_place(path, raw), known)
+            dbt_paths.check(target, content := raw.decode("utf-8"))
         except (InvalidInputError, UnicodeDecodeError) as exc:
-            skipped.append(f"{path}: {exc}")
+            made.skipped.append(f"{path}: {exc}")
             continue
-        if reason := _refusal(content, target, taken):
-            skipped.append(f"{path}: {reason}")
+        if target in made.taken:
+            made.skipped.append(f"{path}: another file is stored as {target} already")
             continue
-        if target != path:
-            changed.append(f"{path}: stored as {target}")
-        if target in own:
-            changed.append(f"{path}: replaces the file that was there")
-        taken[target] = content
-    report = ImportReport(imported=tuple(taken), changed=tuple(changed), skipped=tuple(skipped))
-    return taken, report
+        made.origins[target] = path
+        made.taken[target], notes = _adapt(target, content, mapping, packages)
+        if reason := _refusal(content, target, packages):
+            refused[target] = reason
+        made.changed += [f"{path}: {note}" for note in notes]
+        made.changed += _moves(path, target, known)
+    _finish(made, mapping, refused)
+    return made
 
 
-def _place(path: str) -> str:
+def _finish(
+    made: ImportPlan, mapping: dbt_import_yaml.SourceMap, refused: Mapping[str, str]
+) -> None:
+    """SQL is pointed at the raw tables once every file's sources are known; refusals cascade."""
+    for target, content in made.taken.items():
+        if target.endswith(".sql"):
+            made.taken[target] = _SOURCE.sub(mapping.rewritten, content)
+    for target, reason in refused.items():
+        if target in made.taken:
+            made.drop(target, reason)
+    for target, content in list(made.taken.items()):
+        if not content.strip():
+            del made.taken[target]
+
+
+def _place(path: str, raw: bytes) -> str:
     """Models go to staging/ or marts/ by their folder or name; the rest keeps its folder."""
     parts = PurePosixPath(path).parts
     if len(parts) > 1 and parts[0] in FOLDERS:
@@ -55,15 +116,70 @@ def _place(path: str) -> str:
         folder = "staging" if staged or name.startswith(("stg_", "base_")) else "marts"
         rest = [p for p in inner if p.lower() not in ("staging", "marts")]
         return "/".join([folder, *(rest or inner)])
-    raise InvalidInputError(
-        "the platform has its own" if len(parts) == 1 else "not a folder of a dbt project", ""
-    )
+    raise InvalidInputError(_why_not(path, raw), "")
 
 
-def _refusal(content: str, target: str, taken: Mapping[str, str]) -> str | None:
-    if target in taken:
-        return f"another file is stored as {target} already"
+def _why_not(path: str, raw: bytes) -> str:
+    text = raw.decode("utf-8", "replace")
+    if path == "dbt_project.yml":
+        parts = [part for part in _PROJECT_PARTS if re.search(rf"^{part}:", text, re.MULTILINE)]
+        left = f"; left out: {', '.join(parts)}" if parts else ""
+        return f"the platform has its own{left}"
+    if path in PACKAGE_FILES:
+        return f"packages are not available here: {', '.join(sorted(_packages({path: raw})))}"
+    if path == "profiles.yml":
+        return "the platform has its own"
+    return "not a folder of a dbt project"
+
+
+def _free_path(target: str, known: Sequence[DbtFile]) -> str:
+    """Generated YAML is never replaced: without it the streams' sources would be gone."""
+    generated = {file.path for file in known if file.origin is DbtOrigin.GENERATED}
+    generated |= {dbt_import_yaml.staging.SOURCES_PATH, dbt_import_yaml.staging.PROPERTIES_PATH}
+    path = PurePosixPath(target)
+    if target in generated and path.suffix != ".sql":
+        return str(path.with_name(f"{path.stem}_import{path.suffix}"))
+    return target
+
+
+def _adapt(
+    target: str, content: str, mapping: dbt_import_yaml.SourceMap, packages: Sequence[str]
+) -> tuple[str, list[str]]:
+    if target.endswith((".yml", ".yaml")):
+        return dbt_import_yaml.adapt(content, mapping, packages)
+    folder = "staging" if target.startswith("staging/") else "marts"
+    wanted = _SCHEMA.findall(content) if target.endswith(".sql") else []
+    return content, [
+        f"schema {name!r} becomes {'staging' if name in ('staging', 'stg') else 'marts'}"
+        for name in wanted
+        if name != folder
+    ]
+
+
+def _moves(path: str, target: str, known: Sequence[DbtFile]) -> list[str]:
+    own = {file.path for file in known if file.origin is DbtOrigin.TENANT}
+    lines = [f"{path}: stored as {target}"] if target != path else []
+    return lines + ([f"{path}: replaces the file that was there"] if target in own else [])
+
+
+def _refusal(content: str, target: str, packages: Sequence[str]) -> str | None:
     for macro in RESERVED_MACROS:
         if f"macro {macro}" in content:
             return f"{macro} is the platform's: schemas are the tenant's own"
+    if not target.endswith(".sql"):
+        return None
+    if hook := _HOOK.search(content):
+        return f"{hook[1]}: hooks are not available here"
+    for package in packages:
+        if re.search(rf"\b{package}\.\w", content):
+            return f"it needs the package {package}, and packages are not available here"
     return None
+
+
+def _packages(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    named = [
+        name.replace("-", "_")
+        for path in PACKAGE_FILES
+        for name in _PACKAGE.findall(files.get(path, b"").decode("utf-8", "replace"))
+    ]
+    return tuple(dict.fromkeys([*named, *([] if set(files) <= set(PACKAGE_FILES) else PACKAGES)]))

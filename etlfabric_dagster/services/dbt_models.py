@@ -12,7 +12,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from etlfabric_dagster.config import settings
-from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
+from etlfabric_dagster.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    TransformError,
+)
 from etlfabric_dagster.models import DbtModel
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.base import Page
@@ -29,6 +34,8 @@ from etlfabric_dagster.services.scope import SYSTEM, Actor, OrgScope, org_scope,
 
 PARSE_TIMEOUT_S = 150
 MAX_ROWS = 100_000
+MAX_SKIPPED = 500
+"""An import gives up when this many files would be left out: each costs a parse."""
 
 
 async def put(actor: Actor, slug: str, path: str, content: str) -> DbtModelOut:
@@ -94,17 +101,32 @@ async def query(actor: Actor, slug: str, sql: str, *, limit: int = 1000) -> Tabl
 
 
 async def import_project(actor: Actor, slug: str, files: Mapping[str, bytes]) -> ImportReport:
-    """Take an existing dbt project. Raises TransformError; nothing is stored then."""
+    """Take what works of an existing dbt project; what does not is left out with its reason.
+
+    Raises:
+        InvalidInputError: nothing of it can be taken.
+        TransformError: it breaks what the org already has; nothing is stored.
+    """
     async with org_scope(actor, slug) as scope:
         scope.require_active()
         known = await dbt_store.files_of(scope)
-    taken, report = dbt_import.plan(files, tuple(known.values()))
-    if not taken:
-        raise InvalidInputError(
-            "The project holds no file that can be imported.", "See what was skipped and why."
-        )
-    await _change(actor, slug, put=taken)
-    return report
+        tables = await dbt_store.tables_of(scope)
+    made = dbt_import.plan(
+        files, tuple(known.values()), {table.schema.table: table.short for table in tables}
+    )
+    while made.taken:
+        try:
+            await _change(actor, slug, put=made.taken)
+            return made.report()
+        except TransformError as exc:
+            path = exc.where.get("path")
+            if path not in made.taken or len(made.skipped) > MAX_SKIPPED:
+                raise
+            made.drop(path, exc.message)
+    raise InvalidInputError(
+        f"The project holds no file that can be imported. {'; '.join(made.skipped)}"[:2000],
+        "Give the folder that holds dbt_project.yml, with models/ in it.",
+    )
 
 
 async def regenerate(actor: Actor, slug: str) -> bool:

@@ -152,11 +152,11 @@ async def _generate(scope: OrgScope, files: Files) -> None:
     }
     for file in generated:
         del files[file.path]
-    for file in staging.generate(await _tables(scope), known, taken):
+    for file in staging.generate(await tables_of(scope), known, taken):
         files.setdefault(file.path, file)
 
 
-async def _tables(scope: OrgScope) -> list[staging.StagingTable]:
+async def tables_of(scope: OrgScope) -> list[staging.StagingTable]:
     """Raw tables of selected streams: as loaded, or as discovered before the first load."""
     rows = await scope.session.execute(
         select(Stream, Pipeline.table_prefix)

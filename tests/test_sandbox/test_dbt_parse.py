@@ -127,6 +127,11 @@ REFUSED = {
         "marts/a.sql, line 1: there is no environment variable “HOME”",
         "give env_var a default",
     ),
+    "variable": (
+        {"marts/a.sql": "select {{ var('given', 1) }},\n {{ var('start') }}"},
+        "marts/a.sql, line 2: the variable “start” has no value here.",
+        "Give it a default: var('start', …).",
+    ),
     "unknown test": (
         {
             "marts/x.yml": "models: [{name: a, columns: [{name: b, data_tests: [uniqe]}]}]",

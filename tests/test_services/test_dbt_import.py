@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import yaml
+
 from etlfabric_dagster.schemas.dbt_models import DbtFile, DbtOrigin
 from etlfabric_dagster.services import dbt_import
 
 
 def plan(*paths: str, content: bytes = b"select 1", known=()):
-    return dbt_import.plan(dict.fromkeys(paths, content), known)
+    made = dbt_import.plan(dict.fromkeys(paths, content), known)
+    return made.taken, made.report()
 
 
 def test_models_go_to_staging_or_marts_by_folder_and_name():
@@ -59,3 +62,88 @@ def test_replaced_file_is_told():
     known = (DbtFile(path="marts/a.sql", content="", origin=DbtOrigin.TENANT),)
     _, report = plan("models/a.sql", known=known)
     assert any("replaces" in line for line in report.changed)
+
+
+SOURCES = b"""
+sources:
+  - name: jaffle
+    schema: public
+    database: prod
+    tables:
+      - name: orders
+      - name: Line Items
+        data_tests: [dbt_utils.at_least_one]
+      - name: unknown
+models:
+  - name: a
+    data_tests:
+      - dbt_utils.unique_combination_of_columns: {combination_of_columns: [x, y]}
+      - unique_together: {arguments: {columns: [x, y]}}
+"""
+TABLES = {"shop__orders": "orders", "shop__line_items": "line_items", "crm__orders": "contacts"}
+
+
+def test_sources_become_the_tenants_raw_tables_by_name():
+    made = dbt_import.plan(
+        {
+            "models/a.sql": b"select * from {{ source(\"jaffle\", 'orders') }}",
+            "models/b.sql": b"select * from {{ source('jaffle','unknown') }}",
+            "models/sources.yml": SOURCES,
+        },
+        (),
+        TABLES,
+    )
+    assert made.taken["marts/a.sql"] == "select * from {{ source('raw', 'shop__orders') }}"
+    assert made.taken["marts/b.sql"] == "select * from {{ source('jaffle','unknown') }}"
+    (source,) = yaml.safe_load(made.taken["marts/sources.yml"])["sources"]
+    assert source == {
+        "name": "jaffle",
+        "schema": "{{ var('etlfabric_prefix') }}_raw",
+        "tables": [{"name": "unknown"}],
+    }
+    told = made.report().changed
+    assert "models/sources.yml: source jaffle.orders is read from raw.shop__orders" in told
+    assert any("jaffle.Line Items is read from raw.shop__line_items" in line for line in told)
+
+
+def test_tests_of_packages_are_left_out_and_others_stay():
+    made = dbt_import.plan({"models/s.yml": SOURCES}, (), TABLES)
+    (model,) = yaml.safe_load(made.taken["marts/s.yml"])["models"]
+    assert model["data_tests"] == [{"unique_together": {"arguments": {"columns": ["x", "y"]}}}]
+    assert any("dbt_utils.unique_combination_of_columns" in line for line in made.changed)
+
+
+def test_name_that_fits_two_streams_is_not_guessed():
+    tables = {"a__orders": "orders", "b__orders": "orders"}
+    made = dbt_import.plan({"models/s.yml": SOURCES}, (), tables)
+    assert any("jaffle.orders is not loaded yet" in line for line in made.changed)
+    own = dbt_import.plan({"models/s.yml": SOURCES}, (), tables | {"jaffle__orders": "orders"})
+    assert any("jaffle.orders is read from raw.jaffle__orders" in line for line in own.changed)
+
+
+def test_what_refers_to_a_file_that_is_left_out_is_left_out_too():
+    made = dbt_import.plan(
+        {
+            "models/a.sql": b"{{ config(pre_hook='x') }} select 1",
+            "models/b.sql": b"select * from {{ ref('a') }}",
+            "models/c.sql": b"select * from {{ ref('jaffle', 'b') }}",
+            "models/d.sql": b"select 1",
+        },
+        (),
+    )
+    assert set(made.taken) == {"marts/d.sql"}
+    assert [line.split(":")[0] for line in made.skipped] == [
+        "models/a.sql",
+        "models/b.sql",
+        "models/c.sql",
+    ]
+
+
+def test_generated_sources_are_never_replaced():
+    made = dbt_import.plan({"models/staging/_sources.yml": SOURCES}, ())
+    assert set(made.taken) == {"staging/_sources_import.yml"}
+
+
+def test_yaml_that_is_none_stays_for_the_parser_to_name():
+    made = dbt_import.plan({"models/s.yml": b"a: [b: c: d"}, ())
+    assert made.taken == {"marts/s.yml": "a: [b: c: d"}
