@@ -14,6 +14,7 @@ import paramiko
 import pytest
 
 from etlfabric_dagster.connectors.sql_database import CONNECTOR
+from etlfabric_dagster.connectors.sql_database.certificate import issuer_of
 from etlfabric_dagster.connectors.sql_database.road import open_road
 from etlfabric_dagster.connectors.sql_database.target import Target
 from etlfabric_dagster.schemas.jobs import EgressPolicy, SourceConfig
@@ -228,11 +229,19 @@ def test_private_ca_is_trusted_when_given(tls_server: Any, authority: Authority,
     assert tls_step(CONNECTOR.check(tls_server(tls=mode, ca=authority.pem)))[0]
 
 
-def test_certificate_of_an_unknown_ca_is_refused(tls_server: Any, stranger: str):
-    for config in ({"tls": "verify-full"}, {"tls": "require", "ca": stranger}):
-        result = CONNECTOR.check(tls_server(**config))
-        failing(result, "tls", "The certificate of 127.0.0.1 is not signed by")
-        assert result.remedy == "Paste the certificate of the CA that signed it."
+def test_certificate_of_an_unknown_ca_is_refused_by_its_name(tls_server: Any, stranger: str):
+    full = CONNECTOR.check(tls_server(tls="verify-full"))
+    signed = "The certificate of 127.0.0.1 is signed by “Acme Internal CA”, "
+    failing(full, "tls", signed + "which is not trusted here.")
+    assert full.remedy == "Paste that CA's certificate."
+    chain = CONNECTOR.check(tls_server(tls="require", ca=stranger))
+    failing(chain, "tls", signed + "not by the CA certificate you gave.")
+
+
+@pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x84\xff\xff\xff\xff", b"\x30\x02\x30\x00"])
+def test_what_is_no_certificate_has_no_issuer(der: bytes):
+    with pytest.raises((IndexError, ValueError)):
+        issuer_of(der)
 
 
 def test_certificate_for_another_name_is_refused_by_verify_full_only(authority: Authority):

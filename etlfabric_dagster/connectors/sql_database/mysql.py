@@ -12,6 +12,7 @@ from pymysql.constants import CR, ER
 from pymysql.converters import encoders
 
 from etlfabric_dagster.connectors.sql_database import problems
+from etlfabric_dagster.connectors.sql_database.certificate import issuer
 from etlfabric_dagster.connectors.sql_database.mysql_session import MySqlSession
 from etlfabric_dagster.connectors.sql_database.road import Road, open_road
 from etlfabric_dagster.connectors.sql_database.target import Target
@@ -64,17 +65,18 @@ def _connect(road: Road) -> Any:
     try:
         connection.connect(sock)
     except pymysql.Error as exc:
-        raise _explain(exc, target) from exc
+        raise _explain(exc, road) from exc
     except ssl.SSLError as exc:
-        raise _explain_tls(exc, target) from exc
+        raise _explain_tls(exc, road) from exc
     return connection
 
 
-def _explain(exc: pymysql.Error, target: Target) -> ConnectorError:
+def _explain(exc: pymysql.Error, road: Road) -> ConnectorError:
+    target = road.target
     code = exc.args[0] if exc.args else 0
     cause = getattr(exc, "original_exception", None)
     if isinstance(cause, ssl.SSLError):
-        return _explain_tls(cause, target)
+        return _explain_tls(cause, road)
     if code in (ER.ACCESS_DENIED_ERROR, 1698):  # 1698: the account logs in another way
         return problems.wrong_login(target)
     if code == ER.HOST_NOT_PRIVILEGED:
@@ -87,9 +89,10 @@ def _explain(exc: pymysql.Error, target: Target) -> ConnectorError:
     return problems.hung_up(target, "MySQL", str(detail))
 
 
-def _explain_tls(exc: ssl.SSLError, target: Target) -> ConnectorError:
+def _explain_tls(exc: ssl.SSLError, road: Road) -> ConnectorError:
+    target = road.target
     if isinstance(exc, ssl.SSLCertVerificationError):
         if "match" in exc.verify_message.lower():
             return problems.tls_other_name(target)
-        return problems.tls_untrusted(target)
+        return problems.tls_untrusted(target, issuer(road))
     return problems.tls_refused(target)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from etlfabric_dagster.connectors.sql_database import problems
+from etlfabric_dagster.connectors.sql_database.certificate import issuer
 from etlfabric_dagster.connectors.sql_database.postgres_session import PostgresSession
 from etlfabric_dagster.connectors.sql_database.road import Road, open_road
 from etlfabric_dagster.connectors.sql_database.target import Target
@@ -68,7 +69,7 @@ def _connect(road: Road) -> psycopg.Connection:
             prepare_threshold=None,
         )
     except psycopg.OperationalError as exc:
-        raise _explain(exc, target) from exc
+        raise _explain(exc, road) from exc
 
 
 def _sslmode(road: Road) -> str:
@@ -77,15 +78,15 @@ def _sslmode(road: Road) -> str:
     return "verify-ca" if mode == "require" and road.ca_file else mode
 
 
-def _explain(exc: psycopg.OperationalError, target: Target) -> ConnectorError:
+def _explain(exc: psycopg.OperationalError, road: Road) -> ConnectorError:
     """libpq gives a connection's failure as text only."""
-    text = str(exc)
+    text, target = str(exc), road.target
     if "does not support SSL" in text:
         return problems.tls_refused(target)
     if "does not match host name" in text:
         return problems.tls_other_name(target)
     if "certificate" in text and ("verify failed" in text or "SSL error" in text):
-        return problems.tls_untrusted(target)
+        return problems.tls_untrusted(target, issuer(road))
     if "pg_hba.conf" in text:
         return problems.wrong_login(target, "Its pg_hba.conf has no entry for this install.")
     if "authentication failed" in text or "role " in text or "not permitted to log in" in text:

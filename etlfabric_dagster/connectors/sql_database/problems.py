@@ -52,12 +52,17 @@ def tls_refused(target: Target) -> ConnectorError:
     )
 
 
-def tls_untrusted(target: Target) -> ConnectorError:
+def tls_untrusted(target: Target, issuer: str = "") -> ConnectorError:
     """The chain ends at a CA that is not known here."""
-    signer = "the CA certificate you gave" if target.ca else "a CA that is trusted here"
+    if issuer and not target.ca:
+        why = f"is signed by “{issuer}”, which is not trusted here."
+    elif issuer:
+        why = f"is signed by “{issuer}”, not by the CA certificate you gave."
+    else:
+        why = "is not signed by a CA that is trusted here."
     return ConnectorError(
-        f"The certificate of {target.host} is not signed by {signer}.",
-        "Paste the certificate of the CA that signed it.",
+        f"The certificate of {target.host} {why}",
+        "Paste that CA's certificate.",
         code="tls_untrusted",
     )
 
