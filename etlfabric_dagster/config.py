@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     home: Path = Path("./.etlfabric")
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
+    superuser_url: SecretStr | None = None
+    """Of an external server, for the migrate step alone: it then creates the platform's role and
+    databases itself, and closes what only a superuser can.
+    """
     storage_url: str | None = None
     fernet_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
     """Newest first; the newest seals, all open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import logfiles, stack
 from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.state import StackState, State
-from etlfabric_dagster.errors import NotFoundError
+from etlfabric_dagster.errors import NotFoundError, StackError
 
 SYMBOLS = {
     State.HEALTHY: "[green]●[/]",
@@ -41,23 +41,36 @@ def up(
     console = Console(stderr=True)
     if stack.is_up():
         console.print(f"The stack in {settings.home_dir} is up already.")
-        _print_urls(console, stack.status().urls)
+        _print_urls(console)
         return
-    started = time.monotonic()
     try:
-        with _Progress(console) as progress:
-            leash = stack.up(progress.show, demo=demo, leashed=not detach)
-        console.print(f"Up in {time.monotonic() - started:.1f} s. Home: {settings.home_dir}")
-        _print_urls(console, stack.status().urls)
-        if detach:
-            return
-        console.print("Ctrl-C stops it.")
-        while leash is not None and stack.is_up():
-            time.sleep(WATCH_S)
+        leash = _start(console, demo=demo, leashed=not detach)
+        if not detach:
+            _stay(console)
+        del leash
     except KeyboardInterrupt:
         with _Progress(console) as progress:
             stack.down(progress.show)
         console.print("Stopped.")
+
+
+def _start(console: Console, *, demo: bool, leashed: bool) -> IO[bytes] | None:
+    started = time.monotonic()
+    with _Progress(console) as progress:
+        leash = stack.up(progress.show, demo=demo, leashed=leashed)
+    console.print(f"Up in {time.monotonic() - started:.1f} s. Home: {settings.home_dir}")
+    _print_urls(console)
+    if login := stack.first_login():
+        console.print(f"Sign in as {login[0]} with the one-time password [bold]{login[1]}[/]")
+    return leash
+
+
+def _stay(console: Console) -> None:
+    """Wait for Ctrl-C. Raises StackError when the stack ends by itself."""
+    console.print("Ctrl-C stops it.")
+    while stack.is_up():
+        time.sleep(WATCH_S)
+    raise StackError("The stack was stopped from outside.", "Start it again: etlfabric up.")
 
 
 def down() -> None:
@@ -84,7 +97,7 @@ def status(
     console.print(table)
     for name, value in found.controls.items():
         console.print(f"{name}: {value}")
-    _print_urls(console, found.urls)
+    _print_urls(console)
 
 
 def logs(
@@ -135,6 +148,6 @@ class _Progress:
         self._live.update(table)
 
 
-def _print_urls(console: Console, urls: dict[str, str]) -> None:
-    for name, url in urls.items():
+def _print_urls(console: Console) -> None:
+    for name, url in stack.urls().items():
         console.print(f"  {name}: {url}")

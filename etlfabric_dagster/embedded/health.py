@@ -14,7 +14,9 @@ from typing import cast
 import psycopg
 import redis
 
+from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import StackError
+from etlfabric_dagster.queue import celery_app
 
 Check = Callable[[], str]
 TIMEOUT_S = 2
@@ -46,14 +48,33 @@ def unix_socket(path: Path) -> str:
     return f"accepts on {path.name}"
 
 
-def http_answers(host: str, port: int, path: str) -> str:
-    """The server answers, even if only to ask who is there."""
+def http_ok(host: str, port: int, path: str) -> str:
+    """The server answers 200."""
     conn = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     try:
         conn.request("GET", path)
         status = conn.getresponse().status
     finally:
         conn.close()
-    if status >= http.client.INTERNAL_SERVER_ERROR:
+    if status != http.client.OK:
         raise StackError(f"{path} answered {status}.", "Read its log: etlfabric logs NAME.")
     return f"answers on port {port}"
+
+
+def celery_worker(node: str) -> str:
+    """The worker's own loop answers a ping through the broker."""
+    answers = celery_app().control.ping([node], timeout=TIMEOUT_S / 2, limit=1)
+    if not answers:
+        raise StackError(f"{node} did not answer.", "Read its log: etlfabric logs NAME.")
+    return f"{node} answers"
+
+
+def heartbeat(name: str) -> str:
+    """The process said less than a lifetime ago that it works."""
+    with redis.Redis.from_url(
+        settings.redis, socket_timeout=TIMEOUT_S, decode_responses=True
+    ) as client:
+        said_at = client.get(f"etlfabric:heartbeat:{name}")
+    if said_at is None:
+        raise StackError("No sign of life.", f"Read its log: etlfabric logs {name}.")
+    return f"alive at {said_at}"

@@ -11,10 +11,10 @@ import sys
 
 import psycopg
 
-from etlfabric_dagster.config import settings
+from etlfabric_dagster.config import reload_settings, settings
 from etlfabric_dagster.embedded import external
 from etlfabric_dagster.embedded.bootstrap import bootstrap
-from etlfabric_dagster.embedded.home import DATABASE, ROLE, Home, given
+from etlfabric_dagster.embedded.home import Home, given
 from etlfabric_dagster.errors import CryptoError, FabricError
 from etlfabric_dagster.services.migrations import upgrade_all
 from etlfabric_dagster.services.vault import vault
@@ -27,9 +27,14 @@ def run() -> None:
         code, CryptoError when the configured keys do not open what the database holds.
     """
     outside = given()
+    if outside.database_url is not None and not settings.fernet_keys:
+        Home(settings.home_dir).prepare(demo=False)  # a container: keys are made once, here
+        reload_settings()
     if outside.redis_url is not None:
         external.require_redis(settings.redis)
     if outside.database_url is not None:
+        if settings.superuser_url is not None:
+            _bootstrap(settings.superuser_url.get_secret_value())
         external.require_database(settings.database)
     else:
         _bootstrap_embedded()
@@ -40,7 +45,12 @@ def run() -> None:
 def _bootstrap_embedded() -> None:
     home = Home(settings.home_dir)
     install = home.install()
-    bootstrap(home.platform(install).dsn(), ROLE, install.platform_password, DATABASE)
+    _bootstrap(home.platform(install).dsn())
+
+
+def _bootstrap(superuser_dsn: str) -> None:
+    url = settings.database
+    bootstrap(superuser_dsn, url.username or "", url.password or "", url.database or "")
 
 
 def _require_fitting_keys() -> None:

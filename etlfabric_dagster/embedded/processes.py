@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from etlfabric_dagster import queue
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import health, valkey
 from etlfabric_dagster.embedded.home import Home, Install, given
@@ -65,24 +67,46 @@ class Process:
         return {**os.environ, **facts, **self.environment}
 
 
-def python(module: str, *args: str) -> tuple[str, ...]:
-    """A module under this interpreter."""
-    return (sys.executable, "-m", module, *args)
-
-
 def processes(home: Home, install: Install, demo: bool = True) -> list[Process]:
     """The list for this home: without the servers that the operator runs elsewhere."""
     external = given()
-    found = [_sandbox()]
-    if external.redis_url is None:
-        found.insert(0, _valkey(home, install))
+    found = []
     if external.database_url is None:
-        found.insert(0, _postgres(home, install))
-    servers = tuple(one.name for one in found if one.name in (POSTGRES, VALKEY))
-    found.append(Process(MIGRATE, python("etlfabric_dagster.embedded.migrate"), needs=servers))
+        found.append(_postgres(home, install))
+    if external.redis_url is None:
+        found.append(_valkey(home, install))
     if demo:
         found.append(_source(home, install))
-    return found
+    return found + own_processes(servers=[one.name for one in found if one.name != SOURCE])
+
+
+def own_processes(servers: Sequence[str] = (POSTGRES, VALKEY)) -> list[Process]:
+    """What we run ourselves, wherever the servers are: also the list of a container's probe."""
+    return [
+        _sandbox(),
+        Process(MIGRATE, python("etlfabric_dagster.embedded.migrate"), needs=tuple(servers)),
+        _worker("worker", queue.RUNS, settings.workers),
+        _worker("interactive", queue.INTERACTIVE, settings.interactive_workers),
+        Process(
+            "scheduler",
+            python("etlfabric_dagster.tasks.scheduler"),
+            partial(health.heartbeat, "scheduler"),
+            needs=(MIGRATE,),
+        ),
+        Process(
+            "dagster",
+            python("etlfabric_dagster.orchestration.webserver"),
+            partial(health.http_ok, settings.bind_host, settings.dagster_port, "/healthz"),
+            needs=(MIGRATE,),
+            ports={"dagster_port": settings.dagster_port},
+            url=f"http://localhost:{settings.dagster_port}",
+        ),
+    ]
+
+
+def python(module: str, *args: str) -> tuple[str, ...]:
+    """A module under this interpreter."""
+    return (sys.executable, "-m", module, *args)
 
 
 def _postgres(home: Home, install: Install) -> Process:
@@ -131,4 +155,19 @@ def _sandbox() -> Process:
         partial(health.unix_socket, path),
         environment=server.clean_environment(),
         clean=True,
+    )
+
+
+def _worker(name: str, queue_name: str, slots: int) -> Process:
+    """A Celery worker on one queue, with processes of its own: loads never delay a preview."""
+    node = f"{name}@{socket.gethostname()}"
+    return Process(
+        name,
+        python(
+            *("celery", "-A", "etlfabric_dagster.tasks", "worker", "-n", f"{name}@%h"),
+            *("-Q", queue_name, "--concurrency", str(slots), "-l", "info"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ),
+        partial(health.celery_worker, node),
+        needs=(MIGRATE, SANDBOX),
     )

@@ -13,18 +13,21 @@ from typing import IO
 
 import psutil
 
+from etlfabric_dagster import aio
 from etlfabric_dagster.config import reload_settings, settings
 from etlfabric_dagster.embedded import kernel, leftovers, logfiles, ports
 from etlfabric_dagster.embedded.controls import controls
 from etlfabric_dagster.embedded.home import Home
-from etlfabric_dagster.embedded.processes import POSTGRES, SOURCE, Process, processes
+from etlfabric_dagster.embedded.processes import POSTGRES, SOURCE, Process, own_processes, processes
 from etlfabric_dagster.embedded.state import Phase, StackState
 from etlfabric_dagster.errors import FabricError, StackError
 from etlfabric_dagster.schemas.base import Value
+from etlfabric_dagster.services import users
 
 POLL_S = 0.1
 STOP_TIMEOUT_S = 60
 LEFTOVER_GRACE_S = 5
+OPERATOR = "operator@localhost"
 
 Show = Callable[[StackState], None]
 
@@ -69,6 +72,17 @@ def up(show: Show, *, demo: bool = True, leashed: bool = False) -> IO[bytes] | N
     return leash
 
 
+def first_login() -> tuple[str, str] | None:
+    """The operator's address and one-time password, once per install. Blocking."""
+    user, password = aio.run(users.ensure_operator(OPERATOR))
+    return (user.email, password) if password else None
+
+
+def urls() -> dict[str, str]:
+    """Where people open what runs."""
+    return {one.name: one.url for one in own_processes() if one.url}
+
+
 def is_up() -> bool:
     """Whether a supervisor holds the home."""
     return kernel.is_locked(Home(settings.home_dir).lock)
@@ -102,8 +116,7 @@ def status() -> StackStatus:
     listed = [one for one in processes(home, install, demo) if not one.once]
     with ThreadPoolExecutor(len(listed)) as pool:
         found = tuple(pool.map(lambda one: _ask(one, state), listed))
-    urls = {one.name: one.url for one in listed if one.url}
-    return StackStatus(processes=found, controls=controls(home), urls=urls)
+    return StackStatus(processes=found, controls=controls(home), urls=urls())
 
 
 def _ask(process: Process, state: StackState | None) -> ProcessStatus:
