@@ -66,11 +66,13 @@ def _start(console: Console, *, demo: bool, leashed: bool) -> IO[bytes] | None:
 
 
 def _stay(console: Console) -> None:
-    """Wait for Ctrl-C. Raises StackError when the stack ends by itself."""
+    """Wait for Ctrl-C, or for `down` elsewhere. Raises StackError when the supervisor died."""
     console.print("Ctrl-C stops it.")
     while stack.is_up():
         time.sleep(WATCH_S)
-    raise StackError("The stack was stopped from outside.", "Start it again: etlfabric up.")
+    if not stack.was_stopped():
+        raise StackError("The supervisor of the stack died.", "Start it again: etlfabric up.")
+    console.print("Stopped.")
 
 
 def down() -> None:

@@ -88,6 +88,12 @@ def is_up() -> bool:
     return kernel.is_locked(Home(settings.home_dir).lock)
 
 
+def was_stopped() -> bool:
+    """Whether the stack ended because it was told to."""
+    state = StackState.read(Home(settings.home_dir).state)
+    return state is None or state.phase is Phase.STOPPED
+
+
 def down(show: Show = lambda _: None) -> int:
     """Stop everything, also what a killed supervisor left. Idempotent. Blocking.
 
