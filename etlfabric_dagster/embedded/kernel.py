@@ -16,8 +16,9 @@ from etlfabric_dagster.errors import ConflictError
 
 WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+LINUX = sys.platform == "linux"
+_prctl = ctypes.CDLL(None).prctl if LINUX else None
 
 
 @contextmanager
@@ -74,3 +75,16 @@ def die_with_parent(number: int) -> None:
         _prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() == 1:
             os.kill(os.getpid(), number)
+
+
+def default_signals() -> None:
+    """In a forked child: signals mean again what they mean in a new process."""
+    signal.set_wakeup_fd(-1)
+    for number in WATCHED:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def call_process(name: str) -> None:
+    """How `top` and `ps -o comm` name this process; 15 characters. Linux only."""
+    if _prctl is not None:
+        _prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)

@@ -168,7 +168,7 @@ def _spawn_supervisor(home: Home, demo: bool, leashed: bool) -> IO[bytes] | None
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, "ETLFABRIC_HOME": str(home.path)},
+            env={**os.environ, "ETLFABRIC_HOME": str(home.path), leftovers.MARK: str(home.path)},
             pass_fds=[reading] if reading is not None else [],
             start_new_session=True,
         ).returncode = 0  # it outlives this process; nobody here waits for it

@@ -20,11 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from etlfabric_dagster.config import settings
-from etlfabric_dagster.embedded import kernel, leftovers
+from etlfabric_dagster.embedded import forking, kernel, leftovers
+from etlfabric_dagster.embedded.forking import Nursery
 from etlfabric_dagster.embedded.home import Home, Install
 from etlfabric_dagster.embedded.logfiles import rotate
 from etlfabric_dagster.embedded.processes import Process, processes
@@ -78,16 +80,18 @@ class Supervisor:
     phase: Phase = Phase.STARTING
     error: str | None = None
     children: dict[str, Child] = field(default_factory=dict)
+    nursery: Nursery = field(default_factory=lambda: Nursery(()))
 
     def run(self) -> int:
         """Returns 0 after a stop that was asked for, 1 when the stack could not start."""
         self.children = {one.name: Child(one) for one in self.listed}
+        self.nursery = Nursery([one.command for one in self.listed if not one.clean])
         with kernel.locked(self.home.lock), kernel.signals() as woken:
             kernel.adopt_orphans()
             while not self._over():
                 self._turn()
                 self._write_state()
-                self._wait(woken)
+                self._wait(woken, at_once=self.nursery.step())
             self._end_strays()
             self.phase = Phase.FAILED if self.error else Phase.STOPPED
             self._write_state()
@@ -110,10 +114,11 @@ class Supervisor:
         if self.phase is Phase.STARTING and all(c.works for c in self.children.values()):
             self.phase = Phase.READY
 
-    def _wait(self, woken: socket.socket) -> None:
+    def _wait(self, woken: socket.socket, *, at_once: bool) -> None:
         watched = [woken] if self.leash is None else [woken, self.leash]
         calm = self.phase is Phase.READY and all(child.works for child in self.children.values())
-        for one in select.select(watched, [], [], CALM_TICK_S if calm else TICK_S)[0]:
+        tick_s = 0 if at_once else CALM_TICK_S if calm else TICK_S
+        for one in select.select(watched, [], [], tick_s)[0]:
             if one is self.leash or set(woken.recv(64)) - {signal.SIGCHLD}:
                 self._begin_stop()
 
@@ -126,27 +131,36 @@ class Supervisor:
 
     def _may_start(self, child: Child) -> bool:
         ready = all(self.children[name].works for name in child.process.needs)
-        return ready and child.state is not State.DONE and time.monotonic() >= child.next_start
+        imported = child.process.clean or not self.nursery.is_waited_for(child.process.command)
+        due = child.state is not State.DONE and time.monotonic() >= child.next_start
+        return ready and imported and due
 
     def _start(self, child: Child) -> None:
-        process = child.process
         with self._log(child).open("ab") as log:
-            started = subprocess.Popen(
-                process.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=process.full_environment(self.home, self.install),
-                cwd=process.directory,
-                user=process.user,
-                group=process.user,
-                start_new_session=True,
-                preexec_fn=partial(kernel.die_with_parent, process.stop_signal),
-            )
-        started.returncode = 0  # reaped here, with what its descendants left, not by Popen
-        child.pid, child.state, child.started = started.pid, State.STARTING, time.monotonic()
-        child.identity = leftovers.identity(started.pid) or ""
+            child.pid = self._spawn(child.process, log)
+        child.state, child.started = State.STARTING, time.monotonic()
+        child.identity = leftovers.identity(child.pid) or ""
         child.detail, child.next_check = "", 0
+
+    def _spawn(self, process: Process, log: BinaryIO) -> int:
+        environment = process.full_environment(self.home, self.install)
+        if not process.clean and self.nursery.can_fork(process.command):
+            name, signum = process.name, process.stop_signal
+            return forking.fork(name, process.command, environment, log, signum)
+        started = subprocess.Popen(
+            process.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=process.directory,
+            user=process.user,
+            group=process.user,
+            start_new_session=True,
+            preexec_fn=partial(kernel.die_with_parent, process.stop_signal),
+        )
+        started.returncode = 0  # reaped here, with what its descendants left, not by Popen
+        return started.pid
 
     def _look_at(self, child: Child) -> None:
         """Ask a starting process whether it works by now."""
