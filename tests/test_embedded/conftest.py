@@ -19,8 +19,9 @@ import pytest
 
 from etlfabric_dagster.embedded import ports
 from etlfabric_dagster.embedded.home import Home
+from etlfabric_dagster.embedded.kernel import is_locked
 from etlfabric_dagster.embedded.leftovers import identity, marked
-from etlfabric_dagster.embedded.state import StackState
+from etlfabric_dagster.embedded.state import Phase, StackState
 
 PORTS = (*ports.EMBEDDED, "dagster_port", "ui_port", "api_port")
 
@@ -43,14 +44,37 @@ class Stack:
             env=self.environment | extra,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=300,
             check=False,
         )
 
     def up(self) -> None:
         """Bring it up, if it is not."""
+        if self.is_ready():
+            return
         done = self.run("up", "--detach")
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def is_ready(self) -> bool:
+        """Whether its supervisor runs and says that all works."""
+        state = StackState.read(self.home.state)
+        return state is not None and state.phase is Phase.READY and is_locked(self.home.lock)
+
+    @contextmanager
+    def foreground(self) -> Iterator[subprocess.Popen[bytes]]:
+        """`etlfabric up` without --detach; ended at the end."""
+        process = subprocess.Popen(
+            self.command("up"),
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def status(self) -> dict[str, Any]:
         """What `status --json` says."""
@@ -103,8 +127,22 @@ def new_stack(path: Path) -> Stack:
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     """A stack; each test leaves it in any state and brings it up itself."""
+    with _throwaway() as made:
+        yield made
+
+
+@pytest.fixture
+def refused() -> Iterator[Stack]:
+    """A stack of its own for what never comes up."""
+    with _throwaway() as made:
+        yield made
+
+
+@contextmanager
+def _throwaway() -> Iterator[Stack]:
     # not pytest's folder: every pytest that starts closes it to PostgreSQL's OS user
     with tempfile.TemporaryDirectory(prefix="etlfabric_stack_") as folder:
         made = new_stack(Path(folder).resolve() / "home")
         yield made
-        made.run("down")
+        if made.home.state.exists():
+            made.run("down")

@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
 import psycopg
-from tenacity import retry, stop_after_delay, wait_fixed
 
-from etlfabric_dagster.embedded.state import Phase, State
+from etlfabric_dagster.embedded.bootstrap import bootstrap
+from etlfabric_dagster.embedded.home import DATABASE, ROLE
+from etlfabric_dagster.embedded.state import ProcessState, State
 from tests.test_embedded.conftest import Stack, new_stack
 
-wait_for = retry(stop=stop_after_delay(30), wait=wait_fixed(0.05), reraise=True)
+PATIENCE_S = 120
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds; TimeoutError when it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
 
 
 def still_running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
@@ -47,78 +57,67 @@ def test_second_up_says_that_it_is_up_and_starts_nothing(stack: Stack) -> None:
     assert stack.state() == before
 
 
-def test_down_leaves_no_process_and_may_be_repeated(stack: Stack) -> None:
-    stack.up()
-    running = stack.alive()
-    assert len(running) > 4
-    assert stack.run("down").returncode == 0
-    assert still_running(running) == []
-    assert stack.run("down").returncode == 0
-
-
 def test_killed_process_is_restarted(stack: Stack) -> None:
     stack.up()
     before = stack.state().processes["valkey"].pid
     assert before
     psutil.Process(before).send_signal(signal.SIGKILL)
 
-    @wait_for
-    def restarted() -> None:
-        now = stack.state().processes["valkey"]
-        assert (now.state, now.restarts > 0, now.pid != before) == (State.HEALTHY, True, True)
+    def valkey() -> ProcessState:
+        return stack.state().processes["valkey"]
 
-    restarted()
+    wait_for(lambda: valkey().state is State.HEALTHY and valkey().pid != before)
+    assert valkey().restarts > 0
 
 
-def test_up_after_kill_of_supervisor_recovers_and_keeps_data(stack: Stack) -> None:
+def test_kill_of_the_supervisor_loses_nothing_and_leaves_nothing(stack: Stack) -> None:
     stack.up()
     with psycopg.connect(platform_dsn(stack), autocommit=True) as conn:
         conn.execute("CREATE TABLE public.kept_by_test AS SELECT 1 AS one")
     orphans = stack.alive()
+    assert len(orphans) > 8
     psutil.Process(stack.state().supervisor).send_signal(signal.SIGKILL)
+
     stack.up()
     assert still_running(orphans) == []
     with psycopg.connect(platform_dsn(stack), autocommit=True) as conn:
         assert conn.execute("SELECT one FROM public.kept_by_test").fetchone() == (1,)
         conn.execute("DROP TABLE public.kept_by_test")
 
-
-def test_down_ends_what_a_killed_supervisor_left(stack: Stack) -> None:
-    stack.up()
-    running = stack.alive()
+    orphans = stack.alive()
     psutil.Process(stack.state().supervisor).send_signal(signal.SIGKILL)
     assert stack.run("down").returncode == 0
-    assert still_running(running) == []
+    assert still_running(orphans) == []
+    assert stack.run("down").returncode == 0
 
 
-def test_foreground_up_stops_everything_when_it_is_killed(stack: Stack) -> None:
+def test_down_stops_a_stack_in_the_foreground_and_all_its_processes(stack: Stack) -> None:
     stack.run("down")
-    foreground = psutil.Popen(
-        stack.command("up"),
-        env=stack.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-    @wait_for
-    def ready() -> None:
-        assert stack.state().phase is Phase.READY
-
-    ready()
-    running = stack.alive()
-    foreground.kill()
-    foreground.wait()
-    psutil.wait_procs(running, timeout=30)
-    assert still_running(running) == []
+    with stack.foreground() as foreground:
+        wait_for(lambda: stack.is_ready() or foreground.poll() is not None)
+        running = stack.alive()
+        assert len(running) > 8
+        assert stack.run("down").returncode == 0
+        assert still_running(running) == []
+        assert foreground.wait(30) == 0
 
 
-def test_taken_port_is_named_with_its_setting(stack: Stack) -> None:
+def test_foreground_up_that_is_killed_takes_everything_with_it(stack: Stack) -> None:
     stack.run("down")
+    with stack.foreground() as foreground:
+        wait_for(lambda: stack.home.state.exists() and len(stack.state().recorded()) > 2)
+        running = stack.alive()
+        foreground.kill()
+    psutil.wait_procs(running, timeout=60)
+    assert still_running(running) == []
+    assert not stack.is_ready()
+
+
+def test_taken_port_is_named_with_its_setting(refused: Stack) -> None:
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", int(stack.environment["ETLFABRIC_VALKEY_PORT"])))
+        sock.bind(("127.0.0.1", int(refused.environment["ETLFABRIC_VALKEY_PORT"])))
         sock.listen()
-        error = stack.error("up", "--detach")
+        error = refused.error("up", "--detach")
     assert error["code"] == "port_taken"
     assert "ETLFABRIC_VALKEY_PORT" in error["remedy"]
 
@@ -137,26 +136,25 @@ def test_database_of_a_lost_install_file_is_not_overwritten(tmp_path: Path) -> N
     assert error["code"] == "install_file_missing"
 
 
-def test_database_newer_than_the_code_is_refused(stack: Stack) -> None:
-    stack.up()
-    with psycopg.connect(platform_dsn(stack), autocommit=True) as conn:
-        row = conn.execute("SELECT version_num FROM public.alembic_version").fetchone()
-        assert row is not None
-        conn.execute("UPDATE public.alembic_version SET version_num = 'from_the_future'")
-    stack.run("down")
-    try:
-        error = stack.error("up", "--detach")
-        assert error["code"] == "database_newer"
-        assert stack.alive() == []
-    finally:
-        with stack.servers(), psycopg.connect(platform_dsn(stack), autocommit=True) as conn:
-            conn.execute("UPDATE public.alembic_version SET version_num = %s", row)
+def test_database_newer_than_the_code_is_refused(refused: Stack) -> None:
+    install = refused.home.prepare()
+    cluster = refused.home.platform(install)
+    cluster.ensure_initialized()
+    with refused.servers():
+        bootstrap(cluster.dsn(), ROLE, install.platform_password, DATABASE)
+        with psycopg.connect(install.database_url, autocommit=True) as conn:
+            conn.execute("CREATE TABLE alembic_version (version_num text PRIMARY KEY)")
+            conn.execute("INSERT INTO alembic_version VALUES ('from_the_future')")
+    error = refused.error("up", "--detach", "--no-demo")
+    assert error["code"] == "database_newer"
+    assert refused.alive() == []
 
 
-def test_unreachable_redis_is_refused(stack: Stack) -> None:
-    stack.run("down")
-    error = stack.error("up", "--detach", ETLFABRIC_REDIS_URL="redis://127.0.0.1:1/0")
-    assert error["code"] == "redis_unreachable", error
+def test_unreachable_redis_is_refused(refused: Stack) -> None:
+    url = {"ETLFABRIC_REDIS_URL": "redis://127.0.0.1:1/0"}
+    error = refused.error("up", "--detach", "--no-demo", **url)
+    assert error["code"] == "redis_unreachable"
+    assert refused.alive() == []
 
 
 def test_logs_prints_what_a_process_wrote_and_names_the_others(stack: Stack) -> None:
