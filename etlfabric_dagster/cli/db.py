@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Annotated
-
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from etlfabric_dagster.cli.output import AsJson, print_json
 from etlfabric_dagster.services.migrations import upgrade_all
 
 app = typer.Typer(help="The platform's database.", no_args_is_help=True)
@@ -26,15 +23,13 @@ def group() -> None:
 
 
 @app.command()
-def upgrade(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def upgrade(as_json: AsJson = False) -> None:
     """Migrate the platform's tables and every tenant's. Resumable."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("tenants", total=None)
         count = upgrade_all(lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:
-        sys.stdout.write(json.dumps({"tenants_migrated": count}) + "\n")
+        print_json({"tenants_migrated": count})
     else:
         console.print(f"The database is up to date; {count} tenants migrated.")

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from etlfabric_dagster import demo
+from etlfabric_dagster.cli.output import AsJson, print_json
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import logfiles, stack
 from etlfabric_dagster.embedded.home import Home
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return once all of it works.")] = False,
     with_demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load the demo org.")] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Start the whole stack; Ctrl-C stops it, unless it was started with --detach."""
     console = Console(stderr=True)
@@ -45,10 +47,14 @@ def up(
             stack.wait_until_ready(progress.show)
         console.print(f"The stack in {settings.home_dir} is up already.")
         _print_urls(console)
+        if as_json:
+            print_json(stack.status())
         return
     try:
         leash = _start(console, with_demo=with_demo, leashed=not detach)
         failed = _load_demo(console) if with_demo else None
+        if as_json:
+            print_json(stack.status())
         if not detach:
             _stay(console)
         elif failed:
@@ -94,21 +100,21 @@ def _stay(console: Console) -> None:
     console.print("Stopped.")
 
 
-def down() -> None:
+def down(as_json: AsJson = False) -> None:
     """Stop the stack, and whatever a killed one left behind."""
     console = Console(stderr=True)
     with _Progress(console) as progress:
         left = stack.down(progress.show)
     console.print("Stopped." if not left else f"Stopped; ended {left} processes left behind.")
+    if as_json:
+        print_json({"left_behind": left})
 
 
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def status(as_json: AsJson = False) -> None:
     """Ask every process and every protection whether it works, now."""
     found = stack.status()
     if as_json:
-        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        print_json(found)
         return
     console = Console()
     table = Table("process", "pid", "", "detail", box=None, pad_edge=False)

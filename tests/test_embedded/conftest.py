@@ -35,7 +35,7 @@ class Stack:
 
     def command(self, *args: str) -> list[str]:
         """The command line of `etlfabric ARGS`."""
-        return [sys.executable, "-m", "tests.test_embedded.program", *args]
+        return [str(Path(sys.executable).with_name("etlfabric")), *args]
 
     def run(self, *args: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """`etlfabric ARGS` in an environment of its own."""
@@ -52,7 +52,7 @@ class Stack:
         """Bring it up, if it is not."""
         if self.is_ready():
             return
-        done = self.run("up", "--detach")
+        done = self.run("up", "--detach", "--no-demo")
         assert done.returncode == 0, done.stdout + done.stderr
 
     def is_ready(self) -> bool:
@@ -64,7 +64,7 @@ class Stack:
     def foreground(self) -> Iterator[subprocess.Popen[bytes]]:
         """`etlfabric up` without --detach; ended at the end."""
         process = subprocess.Popen(
-            self.command("up"),
+            self.command("up", "--no-demo"),
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -82,7 +82,7 @@ class Stack:
 
     def error(self, *args: str, **extra: str) -> dict[str, Any]:
         """What a command that must fail says."""
-        done = self.run(*args, **extra)
+        done = self.run(*args, "--json", **extra)
         assert done.returncode == 1, done.stdout + done.stderr
         return json.loads(done.stdout)["error"]
 
