@@ -1,20 +1,21 @@
 # One image for every process of docker-compose.yml.
 FROM python:3.12-slim
 
-RUN pip install --no-cache-dir uv && useradd --create-home --uid 10001 etlfabric
+RUN pip install --no-cache-dir uv
 WORKDIR /opt/etlfabric
 COPY requirements.lock ./
-RUN uv venv && uv pip install --no-cache --require-hashes -r requirements.lock
+RUN uv venv && uv pip install --no-cache --compile-bytecode --require-hashes -r requirements.lock
 COPY pyproject.toml README.md ./
 COPY dbt_projects dbt_projects
 COPY etlfabric_dagster etlfabric_dagster
 COPY etlfabric_ui etlfabric_ui
-RUN uv pip install --no-cache --no-deps . && .venv/bin/python -m compileall -q -j 0 .venv || true
+RUN uv pip install --no-cache --compile-bytecode --no-deps .
 
-ENV PATH=/opt/etlfabric/.venv/bin:$PATH \
-    ETLFABRIC_HOME=/home/etlfabric/home \
-    PYTHONUNBUFFERED=1
+# The home is a volume; it takes its owner from the image.
+RUN useradd --uid 10001 --home-dir /srv/etlfabric etlfabric \
+    && mkdir -p /srv/etlfabric/run /srv/etlfabric/storage \
+    && chown -R etlfabric /srv/etlfabric && chmod 700 /srv/etlfabric
+ENV PATH=/opt/etlfabric/.venv/bin:$PATH ETLFABRIC_HOME=/srv/etlfabric PYTHONUNBUFFERED=1
 USER etlfabric
-RUN mkdir -p /home/etlfabric/home/run /home/etlfabric/home/storage && chmod -R 700 /home/etlfabric/home
-WORKDIR /home/etlfabric
+WORKDIR /srv/etlfabric
 CMD ["etlfabric", "--help"]

@@ -33,6 +33,11 @@ def identity(pid: int) -> str | None:
         return None if _BOOT.exists() else _started(pid)
 
 
+def is_process(pid: int, known_identity: str) -> bool:
+    """Whether that very process runs."""
+    return identity(pid) == known_identity
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A process that a supervisor started, as it wrote it down."""
@@ -43,7 +48,7 @@ class Recorded:
 
     def is_alive(self) -> bool:
         """Whether that very process runs."""
-        return identity(self.pid) == self.identity
+        return is_process(self.pid, self.identity)
 
 
 def end(home: Path, recorded: Iterable[Recorded], grace_s: float) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
-
-import psutil
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import reload_settings, settings
@@ -103,13 +102,11 @@ def down(show: Show = lambda _: None) -> int:
     state = StackState.read(home.state)
     if state is None:
         return 0
-    if kernel.is_locked(home.lock) and leftovers.identity(state.supervisor) == state.identity:
-        supervisor = psutil.Process(state.supervisor)
-        supervisor.terminate()
-        _wait_while(lambda: supervisor.is_running() and kernel.is_locked(home.lock), home, show)
-        if kernel.is_locked(home.lock):
-            supervisor.kill()
-            supervisor.wait(LEFTOVER_GRACE_S)
+    if state.is_supervised():
+        os.kill(state.supervisor, signal.SIGTERM)
+        _wait_while(state.is_supervised, home, show)
+        if state.is_supervised():
+            os.kill(state.supervisor, signal.SIGKILL)
     return _end_leftovers(home)
 
 
@@ -127,8 +124,7 @@ def status() -> StackStatus:
 
 def _ask(process: Process, state: StackState | None) -> ProcessStatus:
     known = state.processes.get(process.name) if state else None
-    alive = known is not None and known.pid and leftovers.identity(known.pid) == known.identity
-    if known is None or not alive:
+    if known is None or known.pid is None or not leftovers.is_process(known.pid, known.identity):
         why = known.detail if known and known.detail.startswith("ended") else "not running"
         return ProcessStatus(name=process.name, pid=None, healthy=False, detail=why)
     try:
@@ -188,6 +184,7 @@ def wait_until_ready(show: Show) -> None:
     _wait_while(starting, home, show, timeout_s=300)
     state = StackState.read(home.state)
     if state is None or state.phase is not Phase.READY:
+        _wait_while(lambda: state is not None and state.is_supervised(), home, show)
         raise _reason(home, state)
 
 

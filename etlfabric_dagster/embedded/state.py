@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from etlfabric_dagster.embedded.leftovers import Recorded
+from etlfabric_dagster.embedded.leftovers import Recorded, is_process
 from etlfabric_dagster.schemas.base import Value
 
 
@@ -65,6 +65,10 @@ class StackState(Value):
         part = path.with_suffix(".part")
         part.write_text(text)
         part.replace(path)
+
+    def is_supervised(self) -> bool:
+        """Whether the supervisor that wrote this runs."""
+        return is_process(self.supervisor, self.identity)
 
     def recorded(self) -> list[Recorded]:
         """Its processes, as they can be found again."""

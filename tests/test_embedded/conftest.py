@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,6 +92,12 @@ class Stack:
         found = StackState.read(self.home.state)
         assert found is not None
         return found
+
+    def kill_supervisor(self) -> None:
+        """kill -9, and wait until the kernel has done it."""
+        psutil.Process(self.state().supervisor).kill()
+        while is_locked(self.home.lock):
+            time.sleep(0.01)
 
     def alive(self) -> list[psutil.Process]:
         """Every process that belongs to this stack."""

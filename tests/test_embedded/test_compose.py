@@ -15,7 +15,7 @@ from etlfabric_dagster.embedded.processes import Process, own_processes, process
 
 ROOT = Path(__file__).parents[2]
 SERVICE_NAMES = {"valkey": "redis"}  # compose runs Redis 7 in its place
-SOCKET = "/home/etlfabric/home/run/sandbox.sock"
+SOCKET = "/srv/etlfabric/run/sandbox.sock"
 
 
 def service_name(process: str) -> str:

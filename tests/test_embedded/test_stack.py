@@ -76,7 +76,7 @@ def test_kill_of_the_supervisor_loses_nothing_and_leaves_nothing(stack: Stack) -
         conn.execute("CREATE TABLE public.kept_by_test AS SELECT 1 AS one")
     orphans = stack.alive()
     assert len(orphans) > 8
-    psutil.Process(stack.state().supervisor).send_signal(signal.SIGKILL)
+    stack.kill_supervisor()
 
     stack.up()
     assert still_running(orphans) == []
@@ -85,7 +85,7 @@ def test_kill_of_the_supervisor_loses_nothing_and_leaves_nothing(stack: Stack) -
         conn.execute("DROP TABLE public.kept_by_test")
 
     orphans = stack.alive()
-    psutil.Process(stack.state().supervisor).send_signal(signal.SIGKILL)
+    stack.kill_supervisor()
     assert stack.run("down").returncode == 0
     assert still_running(orphans) == []
     assert stack.run("down").returncode == 0
