@@ -4,6 +4,7 @@ and the run's log what came of it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -29,8 +30,10 @@ from etlfabric_dagster.schemas.jobs import (
     Warehouse,
 )
 from etlfabric_dagster.schemas.runs import ClaimedRun, ErrorInfo, NodeResult, StreamResult
-from etlfabric_dagster.services import execution
+from etlfabric_dagster.services import build_leases, execution
 from etlfabric_dagster.services.run_logs import RunLog
+
+TURN_PAUSE_S = 0.25
 
 NodeKeys = Mapping[str, dg.AssetKey]
 TestKeys = Mapping[str, dg.AssetCheckKey]
@@ -93,6 +96,16 @@ class AttemptRunner:
         chosen = self._chosen(nodes, tests)
         if not chosen:
             return
+        with self._turn():
+            yield from self._build_now(context, nodes, tests, chosen)
+
+    def _build_now(
+        self,
+        context: dg.AssetExecutionContext,
+        nodes: NodeKeys,
+        tests: TestKeys,
+        chosen: Collection[str],
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         late = LateNodes(self._claimed.org_id, self._claimed.org_slug)
         results: dict[str, tuple[str, NodeResult]] = {}
         job = aio.run(execution.prepare_transform(self._claimed, self._login(), sorted(chosen)))
@@ -109,6 +122,21 @@ class AttemptRunner:
         self._recorder.flush()
         if error := verdicts.transform_error(results):
             raise error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other run of the org builds with dbt."""
+        waited = False
+        while not aio.run(build_leases.acquire(self._claimed)):
+            self._lease.check()
+            if not waited:
+                self._log.write("info", "Waiting for another dbt build of this org.")
+            waited = True
+            time.sleep(TURN_PAUSE_S)
+        try:
+            yield
+        finally:
+            aio.run(build_leases.release(self._claimed))
 
     def _chosen(self, nodes: NodeKeys, tests: TestKeys) -> set[str]:
         """What dbt is to build: all that the pipeline builds now, unless the run is partial."""
