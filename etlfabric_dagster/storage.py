@@ -151,7 +151,7 @@ def _listing(fs: AbstractFileSystem, folder: str) -> list[dict[str, Any]]:
 
 
 def _upload(entry: dict[str, Any]) -> UploadOut:
-    stamp = entry.get("LastModified") or entry.get("mtime")
+    stamp = entry.get("LastModified") or entry.get("mtime") or 0
     at = stamp if isinstance(stamp, datetime) else datetime.fromtimestamp(float(stamp), UTC)
     return UploadOut(name=_base(entry), size_bytes=entry["size"], uploaded_at=at)
 
@@ -178,8 +178,8 @@ def _chunks(fs: AbstractFileSystem, folder: str, attempt: int | None) -> Iterato
 
 
 def _read_chunk(fs: AbstractFileSystem, folder: str, attempt: int, seq: int) -> list[LogLine]:
-    text = fs.cat_file(f"{folder}/{attempt}/{seq:06}.jsonl").decode()
-    return [LogLine.model_validate(json.loads(line)) for line in text.splitlines()]
+    body: Any = fs.cat_file(f"{folder}/{attempt}/{seq:06}.jsonl")
+    return [LogLine.model_validate(json.loads(line)) for line in body.split(b"\n") if line]
 
 
 def _limited(content: BinaryIO | Iterable[bytes], name: str, max_bytes: int) -> Iterator[bytes]:
@@ -201,7 +201,7 @@ def _limited(content: BinaryIO | Iterable[bytes], name: str, max_bytes: int) -> 
 def _write(fs: AbstractFileSystem, path: str, chunks: Iterable[bytes]) -> int:
     """Write an object whole or not at all; its size."""
     size = 0
-    file = fs.open(path, "wb")
+    file: Any = fs.open(path, "wb")
     try:
         for chunk in chunks:
             size += file.write(chunk)

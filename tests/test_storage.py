@@ -116,12 +116,18 @@ def test_deleting_an_upload_removes_it_and_only_it() -> None:
 
 def test_a_log_reads_back_in_the_order_it_was_written_across_attempts() -> None:
     org, run = uuid4(), uuid4()
-    storage.append_log(org, run, 1, lines("one", "two\nwith a break"))
+    odd = "two\nwith breaks \u2028 and \x85"
+    storage.append_log(org, run, 1, lines("one", odd))
     storage.append_log(org, run, 1, lines("three"))
     storage.append_log(org, run, 2, lines("four", attempt=2))
     storage.append_log(org, run, 2, [])
     read, _ = storage.read_log(org, run)
-    assert [line.message for line in read] == ["one", "two\nwith a break", "three", "four"]
+    assert [line.message for line in read] == [
+        "one",
+        odd,
+        "three",
+        "four",
+    ]
     second, _ = storage.read_log(org, run, attempt=2)
     assert [line.message for line in second] == ["four"]
 

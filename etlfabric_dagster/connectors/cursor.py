@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from etlfabric_dagster.connectors.base import ExtractContext
-from etlfabric_dagster.connectors.json_records import DataError
+from etlfabric_dagster.connectors.json_records import DataError, column_path
 from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
 
 Row = TypeVar("Row")
@@ -134,6 +134,18 @@ class Cursor:
                 stream=stream,
                 column=self.column,
             )
+
+
+def key_hints(plan: StreamPlan) -> dict[str, Any]:
+    """dlt's hints of a stream's key. Of rows with one key in one load, the one with the greatest
+    cursor is kept.
+    """
+    if not plan.primary_key:
+        return {}
+    hints: dict[str, Any] = {"primary_key": [column_path(key) for key in plan.primary_key]}
+    if plan.cursor and plan.mode in CURSOR_MODES:
+        hints["columns"] = {column_path(plan.cursor): {"dedup_sort": "desc"}}
+    return hints
 
 
 def rank(value: Any) -> Any:

@@ -223,7 +223,8 @@ def infer_columns(records: Iterable[dict[str, Any]]) -> tuple[ColumnInfo, ...]:
     Columns that are NULL in all of them are left out: dlt does not create them either.
     """
     schema = Schema("inferred")
-    schema.data_item_normalizer.max_nesting = MAX_NESTING
+    normalizer: Any = schema.data_item_normalizer
+    normalizer.max_nesting = MAX_NESTING
     kinds: dict[str, set[str]] = {}
     filled: Counter[str] = Counter()
     total = 0

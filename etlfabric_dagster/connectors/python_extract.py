@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -49,10 +49,11 @@ def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
     for name, resource in _resources(source).items():
         hints = resource.compute_table_schema()
         keys = [c for c, column in hints.get("columns", {}).items() if column.get("primary_key")]
-        cursor = resource.incremental.cursor_path if resource.incremental else None
+        columns = _columns(name, resource)
+        cursor = _cursor_of(resource)
         yield DiscoveredStream(
             name=name,
-            columns=_columns(name, resource),
+            columns=columns,
             primary_key=tuple(raw_name(key) for key in keys),
             cursor_candidates=(raw_name(cursor),) if cursor else (),
         )
@@ -105,7 +106,7 @@ def _resources(source: SourceConfig) -> dict[str, DltResource]:
     return _called(_imported(source.config["source"]), source)
 
 
-def _imported(path: str) -> Callable[..., Any]:
+def _imported(path: str) -> Any:
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
@@ -125,10 +126,9 @@ def _called(function: Any, source: SourceConfig) -> dict[str, DltResource]:
     path = source.config["source"]
     arguments = _arguments(function, source)
     try:
-        is_made = isinstance(function, DltSource) or (
-            isinstance(function, DltResource) and not arguments
-        )
-        made = function if is_made else function(**arguments)
+        made = function
+        if arguments or not isinstance(function, DltSource | DltResource):
+            made = function(**arguments)
     except FabricError:
         raise
     except Exception as exc:  # foreign code: whatever it raises is its cause
@@ -203,13 +203,20 @@ def _planned(found: Mapping[str, DltResource], plan: StreamPlan) -> DltResource:
     return planned
 
 
+def _cursor_of(resource: DltResource) -> str | None:
+    """Known once the resource was read: dlt makes it with the call."""
+    wrapper = resource.incremental
+    found = wrapper.incremental if wrapper else None
+    return found.cursor_path if found else None
+
+
 def _incremental(plan: StreamPlan) -> Any:
     """dlt's own cursor. With a key, rows of the last value are merged again; without, they are
     known by their content.
     """
     by_content = plan.mode is LoadMode.APPEND or not plan.primary_key
     return dlt.sources.incremental(
-        plan.cursor,
+        plan.cursor or "",
         initial_value=plan.initial_value,
         lag=plan.lag_s or None,
         primary_key=None if by_content else (),

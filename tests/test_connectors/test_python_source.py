@@ -73,6 +73,13 @@ def test_discover_and_check() -> None:
     ]
 
 
+def test_discover_tells_the_cursor_of_the_source() -> None:
+    (events,) = CONNECTOR.discover(source("events"))
+    assert events.cursor_candidates == ("at",)
+    (plain,) = CONNECTOR.discover(source("plain"))
+    assert plain.cursor_candidates == ()
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "code", "text"),
     [

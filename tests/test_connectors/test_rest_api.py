@@ -549,6 +549,16 @@ def test_what_the_schema_cannot_see_is_refused_by_name(api: Api, endpoint: Any) 
     assert api.asked == []
 
 
+def test_a_secret_with_a_line_break_is_told_without_showing_it(api: Api) -> None:
+    auth = {"type": "bearer", "token": {"secret": "token"}}
+    broken = source(api, auth=auth).model_copy(update={"secrets": {"token": f"{TOKEN}\n"}})
+    with pytest.raises(InvalidInputError, match="has a line break") as refused:
+        CONNECTOR.resources(broken, [plan()], ExtractContext(workdir=""))
+    assert TOKEN not in str(refused.value.as_dict())
+    assert CONNECTOR.check(broken).code == "bad_secret"
+    assert api.asked == []
+
+
 def test_braces_in_a_secret_are_sent_as_they_are(api: Api) -> None:
     api.serve("/orders", lambda _: [{"id": 1}])
     orders = {"name": "orders", "endpoint": {"params": {"key": {"secret": "odd"}}}}

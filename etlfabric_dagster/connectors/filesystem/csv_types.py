@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 _INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
 _NUMERIC = r"^-?(0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?$"
@@ -37,7 +37,9 @@ CANDIDATES = ("bigint", "numeric", "boolean", "date", TIMESTAMP, TIMESTAMPTZ)
 """What is tried, narrowest first."""
 _WIDER = {("bigint", "numeric"), ("date", TIMESTAMP)}
 
-Values = pa.Array | pa.ChunkedArray
+Values: TypeAlias = Any
+"""`pa.Array` or `pa.ChunkedArray`, whose stubs share no methods."""
+_compute: Any = pyarrow.compute  # its functions are made at run time
 
 
 def possible(values: Values, candidates: tuple[str, ...] = CANDIDATES) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ def possible(values: Values, candidates: tuple[str, ...] = CANDIDATES) -> tuple[
 def spells(values: Values, name: str) -> bool:
     """Whether every value that is not NULL is one of the type `name`."""
     form, cast = _FORMS[name]
-    if form is not None and not _all(pc.match_substring_regex(values, form)):
+    if form is not None and not _all(_compute.match_substring_regex(values, form)):
         return False
     try:
         cast(values)
@@ -86,11 +88,11 @@ def value_of(text: str | None, name: str) -> Any:
 
 
 def _all(mask: Values) -> bool:
-    return bool(pc.all(mask, skip_nulls=True).as_py() in (True, None))
+    return bool(_compute.all(mask, skip_nulls=True).as_py() in (True, None))
 
 
 def _cast(target: pa.DataType) -> Callable[[Values], Any]:
-    return partial(pc.cast, target_type=target)
+    return partial(_compute.cast, target_type=target)
 
 
 def _nothing(_values: Values) -> None:

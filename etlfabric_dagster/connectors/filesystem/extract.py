@@ -16,7 +16,7 @@ from dlt.extract import DltResource
 
 from etlfabric_dagster.connectors.base import ExtractContext
 from etlfabric_dagster.connectors.checks import Steps, checked
-from etlfabric_dagster.connectors.cursor import CURSOR_MODES
+from etlfabric_dagster.connectors.cursor import key_hints
 from etlfabric_dagster.connectors.filesystem import config as files_config
 from etlfabric_dagster.connectors.filesystem import csv_files
 from etlfabric_dagster.connectors.filesystem.config import MODIFIED_AT, FileStream
@@ -27,7 +27,6 @@ from etlfabric_dagster.connectors.filesystem.store import File, Store, fetch, op
 from etlfabric_dagster.connectors.json_records import (
     MAX_NESTING,
     Records,
-    column_path,
     infer_columns,
 )
 from etlfabric_dagster.errors import FabricError
@@ -75,15 +74,8 @@ def probe(source: SourceConfig, streams: Sequence[StreamPlan], cursors: dict[str
 
 
 def _resource(plan: StreamPlan, reading: Reading) -> DltResource:
-    newest_wins = None
-    if plan.cursor and plan.primary_key and plan.mode in CURSOR_MODES:
-        newest_wins = {column_path(plan.cursor): {"dedup_sort": "desc"}}
     return dlt.resource(
-        reading.batches(),
-        name=plan.table,
-        primary_key=[column_path(key) for key in plan.primary_key] or None,
-        columns=newest_wins,
-        max_table_nesting=MAX_NESTING,
+        reading.batches(), name=plan.table, max_table_nesting=MAX_NESTING, **key_hints(plan)
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from etlfabric_dagster.connectors.base import PG_TYPE_HINT, ExtractContext
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor
@@ -33,6 +33,8 @@ from etlfabric_dagster.connectors.json_records import DataError, Records, field_
 from etlfabric_dagster.connectors.rawfile import column_hints, raw_name
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.streams import ColumnPolicy, StreamPlan
+
+_compute: Any = pyarrow.compute  # its functions are made at run time
 
 
 class Reading:
@@ -169,9 +171,9 @@ class Reading:
             column = table.column(name)
             if not pa.types.is_string(column.type):
                 continue
-            bad = pc.sum(pc.match_substring(column, "\0")).as_py()
+            bad = _compute.sum(_compute.match_substring(column, "\0")).as_py()
             if bad:
-                table = table.set_column(index, name, pc.replace_substring(column, "\0", ""))
+                table = table.set_column(index, name, _compute.replace_substring(column, "\0", ""))
                 self._warn(
                     f"{bad:,} values of {name} had NUL characters, which text cannot hold: removed."
                 )

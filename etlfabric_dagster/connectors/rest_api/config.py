@@ -111,7 +111,7 @@ def parse(source: SourceConfig) -> RestConfig:
     return RestConfig(client["base_url"], headers, client, endpoints, source)
 
 
-def _as_default(defaults: Any) -> dict[str, Any]:
+def _as_default(defaults: Any) -> Any:
     defaults = dict(defaults or {})
     if isinstance(defaults.get("endpoint"), str):
         defaults["endpoint"] = {"path": defaults["endpoint"]}
@@ -194,6 +194,13 @@ def _secret(name: Any, secrets: Mapping[str, str], field: str) -> str:
             f"{field} needs the secret “{name}”, which this connection does not have.",
             f"Give secrets.{name}.",
             code="missing_secret",
+            field=f"secrets.{name}",
+        )
+    if not secrets[name].isprintable():  # it would end a header, and be quoted by what refuses it
+        raise InvalidInputError(
+            f"The secret “{name}” has a line break or another character that cannot be sent.",
+            f"Give secrets.{name} without it.",
+            code="bad_secret",
             field=f"secrets.{name}",
         )
     return secrets[name]

@@ -16,7 +16,7 @@ from dlt.extract import DltResource
 
 from etlfabric_dagster.connectors.base import ExtractContext
 from etlfabric_dagster.connectors.checks import Steps, checked
-from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor
+from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor, key_hints
 from etlfabric_dagster.connectors.json_records import (
     MAX_NESTING,
     Records,
@@ -111,21 +111,13 @@ def _resource(config: RestConfig, plan: StreamPlan, context: ExtractContext) -> 
     return dlt.resource(
         _rows(config, endpoint, plan, context),
         name=plan.table,
-        primary_key=[column_path(key) for key in plan.primary_key] or None,
-        columns=_newest_wins(plan),
         max_table_nesting=_nesting(endpoint),
+        **key_hints(plan),
     )
 
 
 def _nesting(endpoint: Endpoint) -> int:
     return MAX_NESTING if endpoint.max_table_nesting is None else endpoint.max_table_nesting
-
-
-def _newest_wins(plan: StreamPlan) -> Any:
-    """Of rows with one key in one load, the one with the greatest cursor is kept."""
-    if not (plan.cursor and plan.primary_key and plan.mode in CURSOR_MODES):
-        return None
-    return {column_path(plan.cursor): {"dedup_sort": "desc"}}
 
 
 def _rows(

@@ -14,8 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dlt.common import jsonpath
-from dlt.sources.helpers.rest_client import RESTClient
-from dlt.sources.helpers.rest_client.client import PageData
+from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 from dlt.sources.helpers.rest_client.exceptions import PaginatorNotFound
 from dlt.sources.rest_api.config_setup import (
     IncrementalParam,
@@ -28,6 +27,7 @@ from etlfabric_dagster.connectors.json_records import DataError
 from etlfabric_dagster.connectors.rest_api.config import Endpoint, RestConfig
 from etlfabric_dagster.connectors.rest_api.session import FOR_RUNS, Patience, PinnedSession
 from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.security.redaction import Redactor
 
 _INCREMENTAL = re.compile(r"(?<!\{)\{incremental\.")
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, PaginatorNotFound)
@@ -53,7 +53,8 @@ class Reader:
         except FabricError:
             raise
         except _BROKEN as exc:
-            reason = re.split(r",? got |Available parent fields", str(exc))[0].strip(" .'")
+            text = Redactor(self.config.source.secrets.values())(str(exc))
+            reason = re.split(r",? got |Available parent fields", text)[0].strip(" .'")
             raise DataError(
                 f"{session.place} cannot be followed: {reason[:300]}.",
                 "Compare the stream's paginator and path with what the API answers.",

@@ -310,7 +310,7 @@ class _VettingAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
 
-def _pool(policy: EgressPolicy, scheme: str) -> type[HTTPConnectionPool]:
+def _pool(policy: EgressPolicy, scheme: str) -> Any:
     base: type[Any] = HTTPSConnection if scheme == "https" else HTTPConnection
 
     class Connection(base):
