@@ -109,5 +109,5 @@ def _wrong_value(keyword: str, wanted: Any, schema: Mapping[str, Any]) -> tuple[
         return "is empty", "Fill it in."
     if keyword in ("maxLength", "maxItems", "maxProperties"):
         return "is too long", f"Give at most {wanted}."
-    hint = schema.get("description") or "Compare it with the connector's spec."
+    hint = schema.get("x-remedy") or schema.get("description") or "See the connector's spec."
     return "does not have the form that is wanted", hint

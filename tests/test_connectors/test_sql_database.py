@@ -67,6 +67,14 @@ def test_initial_value_and_lag_open_the_window(source: Source, loader: Loader):
     assert ids(source) == [3, 4, 5]
 
 
+def test_lag_of_a_number_cursor_is_exact_near_the_limit_of_int8(source: Source, loader: Loader):
+    source.run("create table t (n bigint primary key)")
+    source.run("insert into t select 9223372036854775807 - n from generate_series(0, 4) n")
+    by_n: dict[str, Any] = {"mode": LoadMode.MERGE, "cursor": "n", "primary_key": ("n",)}
+    loader.load(source.config, "t", **by_n)
+    assert loader.load(source.config, "t", **by_n, lag_s=2) == 3
+
+
 def test_full_refresh_forgets_the_cursor(source: Source, loader: Loader):
     source.run(*ORDERS)
     loader.load(source.config, "orders", **BY_UPDATE)
@@ -435,6 +443,16 @@ def test_options_that_lead_to_this_machine_are_refused(source: Source, option: d
     result = CONNECTOR.check(source.with_config(**option))
     assert not result.ok
     assert result.code in ("invalid_input", "host_unknown")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\nb", "\ud800", "\x7f"])
+@pytest.mark.parametrize("field", ["host", "database", "username", "schema", "password"])
+def test_characters_no_server_takes_are_refused_by_field(source: Source, field: str, text: str):
+    secret = field == "password"
+    broken = source.with_secrets(password=text) if secret else source.with_config(**{field: text})
+    result = CONNECTOR.check(broken)
+    assert (result.ok, result.code) == (False, "invalid_input")
+    assert f"“{'secrets.' if secret else ''}{field}”" in result.cause
 
 
 def test_connection_string_in_the_database_name_is_only_a_name(source: Source):

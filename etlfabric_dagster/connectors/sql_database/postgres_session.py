@@ -14,6 +14,7 @@ from etlfabric_dagster.connectors.rawfile import RawFiles, csv_values
 from etlfabric_dagster.connectors.sql_database import problems
 from etlfabric_dagster.connectors.sql_database.layout import Layout
 from etlfabric_dagster.connectors.sql_database.postgres_discovery import (
+    OID,
     SCHEMAS,
     TABLES,
     discover,
@@ -50,8 +51,8 @@ class PostgresSession:
         return discover(self._query, self._target.schema)
 
     def columns(self, table: str) -> list[SourceColumn]:
-        found = {row[0]: row[1] for row in self._query(TABLES, (self._target.schema,))}
-        return table_columns(self._query, found[table]) if table in found else []
+        found = self._query(OID, (self._target.schema, table))
+        return table_columns(self._query, found[0][0]) if found else []
 
     def null_count(self, table: str, column: SourceColumn) -> int:
         if not column.nullable:
@@ -158,7 +159,8 @@ class PostgresSession:
                 start, sql.Literal(span.lag_s)
             )
         elif span.lag_s and span.cursor.kind in ("number", "float"):
-            start = sql.SQL("({} - {})").format(start, sql.Literal(span.lag_s))
+            lag = int(span.lag_s) if span.lag_s == int(span.lag_s) else span.lag_s
+            start = sql.SQL("({} - {})").format(start, sql.Literal(lag))
         elif span.lag_s:
             raise problems.bad_cursor_value("The stream", span.cursor.name, "a lag needs a time")
         return sql.SQL("{} >= {}").format(sql.Identifier(span.cursor.name), start)

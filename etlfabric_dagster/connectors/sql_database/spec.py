@@ -6,7 +6,13 @@ from etlfabric_dagster.schemas.connections import ConnectorSpec
 
 DIALECTS = ("postgresql", "mysql", "mariadb", "mssql", "oracle")
 TLS_MODES = ("prefer", "require", "verify-full")
-_HOST = {"type": "string", "minLength": 1, "maxLength": 253}
+_TEXT = {
+    "type": "string",
+    "minLength": 1,
+    "pattern": r"^[^\u0000-\u001f\u007f\ud800-\udfff]*$",
+    "x-remedy": "Take out line breaks and control characters.",
+}
+_HOST = {**_TEXT, "maxLength": 253}
 _PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
 
 _CONFIG = {
@@ -35,24 +41,21 @@ _CONFIG = {
             "order": 3,
         },
         "database": {
-            "type": "string",
-            "minLength": 1,
+            **_TEXT,
             "maxLength": 128,
             "title": "Database name",
             "description": "With Oracle, the service name.",
             "order": 4,
         },
         "username": {
-            "type": "string",
-            "minLength": 1,
+            **_TEXT,
             "maxLength": 128,
             "title": "User",
             "description": "A user that may only read is enough.",
             "order": 5,
         },
         "schema": {
-            "type": "string",
-            "minLength": 1,
+            **_TEXT,
             "maxLength": 128,
             "title": "Schema",
             "description": "Whose tables to load: “public” in PostgreSQL, “dbo” in SQL Server, "
@@ -71,6 +74,7 @@ _CONFIG = {
             "type": "string",
             "maxLength": 65536,
             "pattern": "-----BEGIN CERTIFICATE-----",
+            "x-remedy": "Paste the whole PEM file of the CA.",
             "title": "CA certificate",
             "description": "PEM of the CA that signed the server's certificate, if it is your own.",
             "format": "textarea",
@@ -93,8 +97,7 @@ _CONFIG = {
                     "order": 2,
                 },
                 "username": {
-                    "type": "string",
-                    "minLength": 1,
+                    **_TEXT,
                     "title": "SSH user",
                     "description": "",
                     "order": 3,
@@ -117,7 +120,8 @@ _SECRETS = {
     "required": ["password"],
     "properties": {
         "password": {
-            "type": "string",
+            **_TEXT,
+            "minLength": 0,
             "title": "Password",
             "description": "Of the database user.",
             "format": "password",
