@@ -7,15 +7,19 @@ that an org is erased by prefix. All functions are blocking: call them in a thre
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
 import fsspec
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractBufferedFile
 
 from etlfabric_dagster.config import settings
@@ -30,8 +34,27 @@ PARTIAL = ".partial-"
 
 
 def uploads_url(org_id: UUID) -> str:
-    """fsspec URL of an org's upload folder: `SourceConfig.uploads`."""
+    """fsspec URL of an org's upload folder."""
     return f"{_root()}/uploads/{org_id.hex}"
+
+
+def local_uploads(org_id: UUID) -> str:
+    """A folder of this machine that holds an org's uploads: `SourceConfig.uploads`.
+
+    With storage in S3 it is a copy under the home, brought up to date here: the sandbox never gets
+    the platform's keys, which open every org's uploads.
+    """
+    fs, folder = _open(uploads_url(org_id))
+    if isinstance(fs, LocalFileSystem):
+        return uploads_url(org_id)
+    copy = _copies(org_id)
+    copy.mkdir(parents=True, exist_ok=True)
+    listed = {upload.name: upload for upload in list_uploads(org_id)}
+    for old in [path for path in copy.iterdir() if path.name not in listed]:
+        old.unlink(missing_ok=True)
+    for upload in listed.values():
+        _copy(fs, folder, upload, copy)
+    return f"file://{copy}"
 
 
 def put_upload(
@@ -124,7 +147,28 @@ def delete_log(org_id: UUID, run_id: UUID) -> int:
 
 def erase(org_id: UUID) -> int:
     """Remove everything of an org; the number of objects removed. Idempotent."""
+    shutil.rmtree(_copies(org_id), ignore_errors=True)
     return _remove(uploads_url(org_id)) + _remove(f"{_root()}/runs/{org_id.hex}")
+
+
+def _copies(org_id: UUID) -> Path:
+    return settings.home_dir / "cache" / "uploads" / org_id.hex
+
+
+def _copy(fs: AbstractFileSystem, folder: str, upload: UploadOut, copy: Path) -> None:
+    """Bring one file; size and time tell whether it is there already."""
+    target, stamp = copy / upload.name, upload.uploaded_at.timestamp()
+    if target.exists():
+        found = target.stat()
+        if (found.st_size, found.st_mtime) == (upload.size_bytes, stamp):
+            return
+    partial = copy / f"{PARTIAL}{uuid.uuid4().hex}"
+    try:
+        fs.get_file(f"{folder}/{upload.name}", str(partial))
+        os.utime(partial, (stamp, stamp))
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _root() -> str:

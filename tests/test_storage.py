@@ -151,6 +151,28 @@ def test_the_tenth_attempt_comes_after_the_second() -> None:
     assert [line.message for line in storage.read_log(org, run)[0]] == ["2", "10"]
 
 
+def test_the_sandbox_finds_uploads_in_a_local_folder_that_stays_up_to_date() -> None:
+    org = uuid4()
+
+    def seen() -> dict[str, bytes]:
+        folder = Path(storage.local_uploads(org).removeprefix("file://"))
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    storage.put_upload(org, "a.csv", [b"one"])
+    storage.put_upload(org, "b.csv", [b"two"])
+    assert seen() == {"a.csv": b"one", "b.csv": b"two"}
+    folder = Path(storage.local_uploads(org).removeprefix("file://"))
+    before = (folder / "b.csv").stat()
+    storage.put_upload(org, "a.csv", [b"three"])
+    assert seen() == {"a.csv": b"three", "b.csv": b"two"}
+    after = (folder / "b.csv").stat()
+    assert (before.st_ino, before.st_mtime) == (after.st_ino, after.st_mtime), "copied again"
+    storage.delete_upload(org, "a.csv")
+    assert seen() == {"b.csv": b"two"}
+    storage.erase(org)
+    assert not folder.exists()
+
+
 def test_erase_removes_all_of_an_org_and_nothing_of_another() -> None:
     org, other, run = uuid4(), uuid4(), uuid4()
     for owner in (org, other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -188,12 +189,15 @@ async def find(scope: OrgScope, name: str) -> Connection:
 
 async def source_config(scope: OrgScope, row: Connection) -> SourceConfig:
     """The connection with its secrets in clear: for a sandbox job, and nothing else."""
+    from_uploads = row.config.get("bucket_url") == "uploads://"
     return SourceConfig(
         connector=row.connector,
         config=row.config,
         secrets=_secrets(scope, row),
         egress=egress_policy(),
-        uploads=storage.uploads_url(scope.org_id),
+        uploads=await asyncio.to_thread(storage.local_uploads, scope.org_id)
+        if from_uploads
+        else None,
     )
 
 
