@@ -44,6 +44,7 @@ from etlfabric_dagster.services import leases, runs, snapshots, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_orchestration.conftest import ID_COLUMN
 from tests.test_orchestration.test_launcher import launch
+from tests.test_orchestration.test_workspace import graphql
 
 Script = Callable[[Job], Iterator[Event]]
 
@@ -447,3 +448,31 @@ async def test_a_run_marked_as_canceled_in_dagster_is_not_executed(
     assert await execute(run) is RunStatus.CANCELED
     assert (await show(shop, run)).status == "canceled"
     assert materialized(fenced, run_id) == set()
+
+
+REEXECUTE = """mutation($params: ReexecutionParams!) {
+  launchRunReexecution(reexecutionParams: $params) { __typename
+    ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+
+
+async def test_re_executing_from_the_failure_runs_only_what_failed_as_a_new_run(
+    shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    def script(job: Job) -> Iterator[Event]:
+        done = isinstance(job, ExtractJob)
+        yield from loaded(job) if done else built(job, daily_orders="error")  # type: ignore[arg-type]
+
+    first = await start(shop)
+    assert await execute(first, script) is RunStatus.FAILED
+    params = {"parentRunId": str(first.id), "strategy": "FROM_FAILURE"}
+    with FabricProcessContext(fenced) as context:
+        asked = graphql(context, REEXECUTE, params=params)
+        answer = (await asyncio.to_thread(asyncio.run, asked))["launchRunReexecution"]
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        again = await runs.get(scope, UUID(answer["run"]["runId"]))
+    assert again.selection.streams == ()
+    assert await execute(again) is RunStatus.SUCCEEDED
+    made = materialized(fenced, again.id)
+    assert "marts/daily_orders" in made
+    assert not any(path.startswith("raw/") for path in made)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -182,3 +184,60 @@ async def test_the_clock_says_that_it_lives(workers: Path) -> None:
         return heartbeats.last("scheduler")
 
     assert await until(look, "the scheduler's sign of life", workers)
+
+
+async def reading(org: OrgOut, run: RunOut, log: Path) -> RunOut:
+    """The run, once its worker waits for the source."""
+
+    async def look() -> RunOut | None:
+        async with org_scope(OPERATOR, org.slug) as scope:
+            found = await runs.get(scope, run.id)
+        lines, _ = await asyncio.to_thread(storage.read_log, org.id, run.id)
+        loads = any(line.message.startswith("Loading") for line in lines)
+        return found if loads and found.attempts else None
+
+    return await until(look, "the load", log)
+
+
+async def test_a_killed_worker_is_followed_by_another_attempt(
+    shop: OrgOut, workers: Path, source: str, dagster: dg.DagsterInstance
+) -> None:
+    with psycopg.connect(source) as blocker:
+        blocker.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        run = await reading(shop, await start(shop), workers)
+        killed = int(run.attempts[0].worker.rpartition(":")[2])
+        os.kill(killed, signal.SIGKILL)
+        began = time.monotonic()
+
+        async def lost() -> bool | None:
+            async with org_scope(OPERATOR, shop.slug) as scope:
+                found = await runs.get(scope, run.id)
+            return found.attempts[0].status == "lost" or None
+
+        await until(lost, "the reconciler", workers)
+        assert time.monotonic() - began < 30
+    run = await ended(shop, run, workers)
+    assert run.error is None
+    assert [a.status for a in run.attempts][0] == "lost"
+    assert run.attempts[-1].status == "succeeded"
+    first = dagster.get_run_by_id(str(run.id))
+    assert first
+    assert first.status is dg.DagsterRunStatus.FAILURE
+    assert await query(shop, "select count(*), count(distinct id) from shop__orders") == [
+        (500, 500)
+    ]
+
+
+async def test_a_run_that_waits_for_its_source_is_canceled_at_once(
+    shop: OrgOut, workers: Path, source: str, dagster: dg.DagsterInstance
+) -> None:
+    with psycopg.connect(source) as blocker:
+        blocker.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        run = await reading(shop, await start(shop), workers)
+        async with org_scope(OPERATOR, shop.slug) as scope:
+            await runs.request_cancel(scope, run.id)
+        run = await ended(shop, run, workers)
+    assert (run.status, run.error) == ("canceled", None)
+    recorded = dagster.get_run_by_id(str(run.id))
+    assert recorded
+    assert recorded.status is dg.DagsterRunStatus.CANCELED

@@ -1,0 +1,26 @@
+"""An org in a Dagster project of one's own: `dg` finds this component by its type's name.
+
+```yaml
+type: etlfabric_dagster.orchestration.component.FabricTenantComponent
+attributes:
+  org: acme
+```
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from etlfabric_dagster import aio
+from etlfabric_dagster.orchestration.definitions import build_definitions
+from etlfabric_dagster.services import snapshots
+
+
+class FabricTenantComponent(dg.Component, dg.Model, dg.Resolvable):
+    """The published definitions of one org of this install (ETLFABRIC_HOME)."""
+
+    org: str
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Read the newest published version. Blocking. Raises NotFoundError."""
+        return build_definitions(aio.run(snapshots.load(self.org)))
