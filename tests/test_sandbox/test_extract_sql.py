@@ -158,6 +158,19 @@ def test_scd2_keeps_history_and_policies_hide_values(line: Line):
     assert line.rows("select count(*) from shop__t where email like '%@%'") == [(0,)]
 
 
+def test_scd2_by_cursor_reads_only_what_changed_and_retires_nothing_else(line: Line):
+    line.source.run(
+        "create table t (id int primary key, at timestamptz not null, v text)",
+        "insert into t values (1, '2026-01-01', 'a'), (2, '2026-01-02', 'a')",
+    )
+    by_cursor = plan(**MODES["scd2"], cursor="at")
+    assert line.run(by_cursor)["t"].rows == 2
+    line.source.run("update t set v = 'b', at = '2026-02-01' where id = 1")
+    assert line.run(by_cursor)["t"].rows == 2  # the changed row, and the one at the boundary
+    history = "select id, v, _dlt_valid_to is null from shop__t order by id, v"
+    assert line.rows(history) == [(1, "a", False), (1, "b", True), (2, "a", True)]
+
+
 def test_new_and_widened_columns_are_taken_and_reported(line: Line):
     line.source.run("create table t (id int primary key, n int)", "insert into t values (1, 1)")
     line.run(plan(**MODES["merge"]))

@@ -73,21 +73,25 @@ class AlchemySession(RowSession):
         return self._encryption
 
     def schemas(self) -> list[str]:
+        """See `session.Session`."""
         names = self._inspector.get_schema_names()
         return [self._stored(name) for name in names]
 
     def tables(self) -> tuple[list[str], list[str]]:
+        """See `session.Session`."""
         names = self._names()
         closed = [name for name in names if not self._readable(name)]
         return [name for name in names if name not in closed], closed
 
     def discover(self) -> list[DiscoveredStream]:
+        """See `session.Session`."""
         with self._reading(self._target.schema):
             rows = self._execute(self._grammar.estimates(self._target.schema)).fetchall()
             estimates = {name: None if count is None else int(count) for name, count in rows}
         return [self._stream(name, estimates.get(name)) for name in self.tables()[0]]
 
     def columns(self, table: str) -> list[SourceColumn]:
+        """See `session.Session`."""
         try:
             found = self._inspector.get_columns(self._plain(table), self._schema)
         except NoSuchTableError:
@@ -95,6 +99,7 @@ class AlchemySession(RowSession):
         return [self._column(column) for column in found]
 
     def null_count(self, table: str, column: SourceColumn) -> int:
+        """See `session.Session`."""
         if not column.nullable:
             return 0
         nulls = _NULLS.format(table=self._table(table), column=self._quoted(column.name))
@@ -109,6 +114,7 @@ class AlchemySession(RowSession):
         limit: int | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> Iterator[Values]:
+        """See `row_session.RowSession`."""
         texts = [self._grammar.expression(c, self._quoted(c.name)) for c in columns]
         with self._reading(table, span):
             select = _ROWS.format(
@@ -121,6 +127,7 @@ class AlchemySession(RowSession):
                     yield [text_of(value) for value in row]
 
     def last_value(self, table: str, span: Span) -> str | None:
+        """See `row_session.RowSession`."""
         quoted = self._quoted(span.cursor.name)
         with self._reading(table, span):
             last = _LAST.format(column=quoted, table=self._table(table), where=self._where(span))

@@ -73,21 +73,26 @@ class MySqlSession(RowSession):
         return (version[0][1] or "") if version else ""
 
     def schemas(self) -> list[str]:
+        """See `session.Session`."""
         return [row[0] for row in self._query(_SCHEMAS)]
 
     def tables(self) -> tuple[list[str], list[str]]:
+        """See `session.Session`."""
         names = [row[0] for row in self._about(_TABLES)]
         closed = [name for name in names if not self._readable(name)]
         return [name for name in names if name not in closed], closed
 
     def discover(self) -> list[DiscoveredStream]:
+        """See `session.Session`."""
         rows = self._about(_TABLES)
         return [self._stream(name, estimate) for name, estimate in rows if self._readable(name)]
 
     def columns(self, table: str) -> list[SourceColumn]:
+        """See `session.Session`."""
         return [source_column(row) for row in self._about(_COLUMNS, table)]
 
     def null_count(self, table: str, column: SourceColumn) -> int:
+        """See `session.Session`."""
         if not column.nullable:
             return 0
         nulls = _NULLS.format(table=self._table(table), column=_quoted(column.name))
@@ -102,6 +107,7 @@ class MySqlSession(RowSession):
         limit: int | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> Iterator[Values]:
+        """See `row_session.RowSession`."""
         names = ", ".join(expression(column, _quoted(column.name)) for column in columns)
         with self._reading(table, span), self._connection.cursor(SSCursor) as cursor:
             select = _ROWS.format(columns=names, table=self._table(table), where=self._where(span))
@@ -109,6 +115,7 @@ class MySqlSession(RowSession):
             yield from _converted(cursor, columns, warn)
 
     def last_value(self, table: str, span: Span) -> str | None:
+        """See `row_session.RowSession`."""
         with self._reading(table, span):
             last = _LAST.format(
                 column=_quoted(span.cursor.name),

@@ -41,20 +41,25 @@ class PostgresSession:
         return "TLS" if self._connection.pgconn.ssl_in_use else ""
 
     def schemas(self) -> list[str]:
+        """See `session.Session`."""
         return [row[0] for row in self._query(SCHEMAS)]
 
     def tables(self) -> tuple[list[str], list[str]]:
+        """See `session.Session`."""
         rows = self._query(TABLES, (self._target.schema,))
         return [row[0] for row in rows if row[2]], [row[0] for row in rows if not row[2]]
 
     def discover(self) -> list[DiscoveredStream]:
+        """See `session.Session`."""
         return discover(self._query, self._target.schema)
 
     def columns(self, table: str) -> list[SourceColumn]:
+        """See `session.Session`."""
         found = self._query(OID, (self._target.schema, table))
         return table_columns(self._query, found[0][0]) if found else []
 
     def null_count(self, table: str, column: SourceColumn) -> int:
+        """See `session.Session`."""
         if not column.nullable:
             return 0
         where = {"t": self._table(table), "c": sql.Identifier(column.name)}
@@ -70,6 +75,7 @@ class PostgresSession:
         files: RawFiles,
         tick: Callable[[int], None],
     ) -> int:
+        """See `session.Session`."""
         rows = sql.SQL("select {} from {} where {}").format(
             self._select_list(layout), self._table(table), self._where(span)
         )
@@ -84,6 +90,7 @@ class PostgresSession:
     def high_water(
         self, table: str, layout: Layout, span: Span, keyed: bool
     ) -> dict[str, Any] | None:
+        """See `session.Session`."""
         column = sql.Identifier(span.cursor.name)
         with self._reading(layout.stream, span):
             found = self._query(
@@ -110,6 +117,7 @@ class PostgresSession:
         return state if keyed else {**state, "seen": hashes}
 
     def changed(self, table: str, span: Span, state: dict[str, Any]) -> bool:
+        """See `session.Session`."""
         with self._reading(table, span):
             rows, digest, _ = self._boundary(table, state["columns"], span, state["rows"] + 1)
         return (rows, digest) != (state["rows"], state["digest"])
