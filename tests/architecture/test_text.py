@@ -15,7 +15,7 @@ MAX_FUNCTION_LINES = 60  # 30 is long
 DOCUMENTED = 0.95  # of public classes and functions
 FOREIGN = re.compile(
     r"/(?:root|work|Users)/|/home/[a-z]"  # a machine's paths
-    r"|(?:pypi|pythonhosted|npmjs|jsdelivr|unpkg)\.(?:org|com|net)"  # registries and CDNs
+    r"|(?:pypi|pythonhosted|npmjs|jsdelivr|unpkg|cdnjs)\.(?:org|com|net|cloudflare)"  # registries
     r"|(?i:artifactory|\bnexus\b)"
 )
 

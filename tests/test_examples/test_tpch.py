@@ -1,0 +1,115 @@
+"""The example of the docs, as written, on the 8 tables of TPC-H."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.live import LiveStack
+
+TABLES = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
+ROWS = 5 + 25 + 100 + 1500 + 2000 + 8000 + 15000 + 60_003
+
+EXAMPLE = """\
+
+from etlfabric_dagster import Fabric
+
+with Fabric.connect() as fabric:
+    acme = fabric.orgs.create("acme", name="Acme Inc.")
+    shop = acme.register_source(
+        "shop", connector="sql_database", config={config}, credentials={credentials}, streams="all"
+    )
+    run = acme.runs.start("shop").wait(timeout_s=120)
+    print((run.status.value, run.rows_loaded))
+    acme.schedules.set("shop", cron="*/15 * * * *", timezone="Europe/Berlin")
+    acme.dbt_models.put("marts/daily_orders.sql", sql={model!r})
+"""
+MODEL = (
+    "select o_orderdate as day, count(*) as orders, sum(o_totalprice) as revenue"
+    " from {{ ref('stg_orders') }} group by 1"
+)
+
+
+@pytest.fixture(scope="module")
+def source(stack: LiveStack) -> Iterator[psycopg.Connection]:
+    """A database with the tables on the server that the install may reach."""
+    with psycopg.connect(stack.source.dsn(), autocommit=True) as server:
+        server.execute("CREATE DATABASE tpch")
+    with psycopg.connect(stack.source.dsn("tpch"), autocommit=True) as conn:
+        conn.execute(Path(__file__).with_name("tpch.sql").read_bytes())
+        yield conn
+
+
+@pytest.fixture(scope="module")
+def printed(stack: LiveStack, source: psycopg.Connection) -> str:
+    """What the example printed."""
+    config = {
+        "dialect": "postgresql",
+        "host": "127.0.0.1",
+        "port": stack.source.port,
+        "database": "tpch",
+        "username": "postgres",
+    }
+    credentials = {"password": stack.source.superuser_password}
+    return stack.python(EXAMPLE.format(config=config, credentials=credentials, model=MODEL))
+
+
+def test_example_loads_every_row(printed: str, source: psycopg.Connection) -> None:
+    counts = [source.execute(f"SELECT count(*) FROM {table}").fetchone() for table in TABLES]
+
+    assert sum(row[0] for row in counts if row) == ROWS
+    assert ast.literal_eval(printed) == ("succeeded", ROWS)
+
+
+@pytest.fixture(scope="module")
+def checksums(printed: str, stack: LiveStack, source: psycopg.Connection) -> dict[str, Any]:
+    """Of each table as it was loaded: count and checksum, by the org's own query."""
+    queries = {table: checksum(source, table, f"shop__{table}") for table in TABLES}
+    script = (
+        "import json\n"
+        "from etlfabric_dagster import Fabric\n"
+        "with Fabric.connect() as fabric:\n"
+        "    acme = fabric.orgs.get('acme')\n"
+        f"    queries = {queries!r}\n"
+        "    print(json.dumps({t: acme.query(sql).rows[0] for t, sql in queries.items()}))\n"
+    )
+    return json.loads(stack.python(script))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_counts_and_checksums_equal_the_source(
+    table: str, checksums: dict[str, Any], source: psycopg.Connection
+) -> None:
+    expected = source.execute(checksum(source, table, table).encode()).fetchone()
+
+    assert expected is not None
+    assert checksums[table] == list(expected)
+
+
+def checksum(source: psycopg.Connection, table: str, name: str) -> str:
+    """A query for the count and a checksum over all columns that `table` has at the source."""
+    columns = source.execute(
+        "SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0",
+        (table,),
+    ).fetchone()
+    row = f"md5(row({columns[0] if columns else ''})::text)"
+    return f"SELECT count(*), md5(string_agg({row}, '' ORDER BY {row})) FROM {name}"
+
+
+def test_example_schedules_and_transforms(printed: str, stack: LiveStack) -> None:
+    schedules = stack.cli("schedules", "list", "acme")["items"]
+    run = stack.cli("runs", "start", "acme", "shop", "--wait")
+    days = stack.cli("query", "acme", "select count(*), sum(orders) from daily_orders")["rows"]
+
+    assert [(s["pipeline"], s["cron"], s["timezone"]) for s in schedules] == [
+        ("shop", "*/15 * * * *", "Europe/Berlin")
+    ]
+    assert run["models"]["daily_orders"]["status"] == "success", json.dumps(run["models"])
+    assert [[int(value) for value in row] for row in days] == [[2406, 15000]]
