@@ -139,7 +139,7 @@ def _put_models(demo: Org) -> None:
 
 def mart_files() -> dict[str, str]:
     """Path in the org's dbt project → content."""
-    folder = resources.files(__package__).joinpath("dbt", "marts")
+    folder = resources.files("etlfabric_dagster.demo").joinpath("dbt", "marts")
     return {f"marts/{file.name}": file.read_text() for file in folder.iterdir() if file.is_file()}
 
 

@@ -50,7 +50,9 @@ def ensure_shop(server: SourceServer) -> bool:
             if shop.execute("SELECT to_regclass('orders')").fetchone() != (None,):
                 return False
             with shop.transaction():
-                shop.execute(resources.files(__package__).joinpath("shop.sql").read_bytes())
+                shop.execute(
+                    resources.files("etlfabric_dagster.demo").joinpath("shop.sql").read_bytes()
+                )
     return True
 
 

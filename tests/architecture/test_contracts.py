@@ -86,6 +86,13 @@ def test_modules_import_without_cycles(graph: grimp.ImportGraph) -> None:
     sorter.prepare()  # raises CycleError naming the modules
 
 
+def test_dependencies_are_declared_and_used() -> None:
+    deptry = [str(Path(sys.executable).with_name("deptry")), ".", "--no-ansi"]
+    done = subprocess.run(deptry, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("module", ["etlfabric_dagster", "etlfabric_dagster.schemas.snapshot"])
 def test_importing_the_python_api_imports_no_dagster(module: str) -> None:
     script = f"import {module}, sys; print('dagster' in sys.modules)"

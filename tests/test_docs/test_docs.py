@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +133,12 @@ def test_public_errors_are_listed() -> None:
     errors = [name for name in etlfabric_dagster.__all__ if name.endswith("Error")]
 
     assert [name for name in errors if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("module", ["", ".orgs", ".sources", ".work"])
+def test_examples_in_docstrings_are_python(module: str) -> None:
+    source = import_module(f"etlfabric_dagster.fabric{module}")
+
+    for found in doctest.DocTestFinder().find(source):
+        for example in found.examples:
+            compile(example.source, f"{found.name}:{example.lineno}", "single")
