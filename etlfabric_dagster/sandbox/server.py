@@ -52,6 +52,8 @@ class Server:
         self._work = path.with_name(path.name + ".work")
         self._calls: dict[int, Call] = {}
         self._count = 0
+        self._own: set[int] = set()
+        """Processes that the warm libraries keep: multiprocessing's resource tracker."""
         self._stopping = False
 
     def run(self) -> None:
@@ -62,6 +64,7 @@ class Server:
         with self._only_one(), self._woken_by_signals() as wakeup:
             self._prepare_folder()
             jobs.warm()
+            self._own = set(_children())
             gc.collect()
             gc.freeze()  # children share these pages
             with self._listening() as listener:
@@ -128,7 +131,7 @@ class Server:
 
     def _kill_orphans(self) -> None:
         for pid in _children():
-            if pid not in self._calls:
+            if pid not in self._calls and pid not in self._own:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 

@@ -80,8 +80,26 @@ def after(config: dict[str, Any]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def nested(levels: int) -> Any:
+    """A list in a list in a list …"""
+    return [nested(levels - 1)] if levels else 1
+
+
+ODD: dict[str, Any] = {
+    "nan": float("nan"),
+    "infinity": float("inf"),
+    "nul": "a\0b",
+    "huge": 2**70,
+    "surrogate": "\ud800",
+    "deep": nested(200),
+}
+
+
 def items(config: dict[str, Any], stream: StreamPlan, context: ExtractContext) -> Iterator[Any]:
-    yield config["rows"]
+    rows = config["rows"]
+    if "odd" in config:
+        rows = [row | {"v": ODD[config["odd"]]} for row in rows]
+    yield rows
 
 
 def arrow(config: dict[str, Any], stream: StreamPlan, context: ExtractContext) -> Iterator[Any]:

@@ -1,0 +1,53 @@
+"""Odd values, and two pipelines of one org at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from etlfabric_dagster.schemas.jobs import StreamEvent
+from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
+from tests.test_sandbox.bench import Bench, orders, plan
+
+FULL = plan(LoadMode.FULL)
+
+
+@pytest.mark.parametrize(
+    ("odd", "stored"), [("nan", "NaN"), ("infinity", "Infinity"), ("nul", "ab")]
+)
+def test_odd_values_are_stored(bench: Bench, odd: str, stored: str) -> None:
+    result = bench.run(orders((1, "a", 1), odd=odd), FULL)["orders"]
+    assert result.status == "succeeded", result.error
+    assert bench.rows("SELECT v::text FROM shop__orders") == [(stored,)]
+
+
+@pytest.mark.parametrize("odd", ["huge", "surrogate", "deep"])
+def test_what_cannot_be_stored_fails_its_stream_alone_and_clearly(bench: Bench, odd: str) -> None:
+    bench.run(orders((1, "a", 1)), FULL)
+    config = orders((2, "b", 2), odd=odd) | {"late": orders((7, "x", 7))["orders"]}
+    late = StreamPlan(name="late", table="shop__late", mode=LoadMode.FULL)
+    results = bench.run(config, FULL, late)
+    print(results["orders"])
+    failed = results["orders"].error
+    assert failed is not None
+    assert failed.code == "bad_value"
+    assert "orders" in failed.message
+    assert failed.remedy
+    assert results["late"].status == "succeeded"
+    assert bench.rows("SELECT id FROM shop__orders") == [(1,)]
+
+
+def test_two_pipelines_of_an_org_make_its_first_tables_together(bench: Bench) -> None:
+    def load(number: int) -> str:
+        stream = StreamPlan(name="orders", table=f"shop{number}__orders", mode=LoadMode.FULL)
+        job = bench.job(orders((number, "a", 1)), stream).model_copy(
+            update={"pipeline": f"p_{number}"}
+        )
+        events = list(bench.sandbox.client.call(job))
+        return next(e.result.status for e in events if isinstance(e, StreamEvent))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(load, range(4))) == ["succeeded"] * 4
+    for number in range(4):
+        assert bench.rows(f"SELECT id FROM shop{number}__orders") == [(number,)]
