@@ -14,6 +14,7 @@ from dlt.extract.items_transform import ItemTransform
 
 from etlfabric_dagster.connectors.base import ROW_HASH
 from etlfabric_dagster.connectors.policies import apply_policy
+from etlfabric_dagster.sandbox.extract_values import ValueRules
 from etlfabric_dagster.schemas.streams import ColumnPolicy
 
 _naming = NamingConvention(63)
@@ -26,6 +27,7 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
 
     def __init__(
         self,
+        rules: ValueRules,
         policies: dict[str, ColumnPolicy],
         hash_key: str,
         on_rows: Callable[[int], None],
@@ -36,6 +38,7 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
         told before the first row whether rows carry a hash of their own.
         """
         super().__init__(lambda item: item)
+        self._rules = rules
         self._policies = {_naming.normalize_identifier(k): v for k, v in policies.items()}
         self._hash_key = hash_key
         self._on_rows, self._on_columns, self._on_history = on_rows, on_columns, on_history
@@ -58,7 +61,10 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
             return self._arrow(item)
         self._on_rows(1)
         self._history(has_hash=False)
-        return self._mapping(item) if isinstance(item, dict) and self._policies else item
+        if not isinstance(item, dict):
+            return item
+        item = self._rules.apply(item)
+        return self._mapping(item) if self._policies else item
 
     def _mapping(self, item: dict[str, Any]) -> dict[str, Any]:
         changed = {}

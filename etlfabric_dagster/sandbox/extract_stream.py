@@ -30,6 +30,7 @@ from etlfabric_dagster.sandbox.extract_items import ItemStep
 from etlfabric_dagster.sandbox.extract_nulls import NullColumns
 from etlfabric_dagster.sandbox.extract_policy import SchemaGate
 from etlfabric_dagster.sandbox.extract_state import LoadPipeline
+from etlfabric_dagster.sandbox.extract_values import MAX_TABLE_NESTING, ValueRules
 from etlfabric_dagster.schemas.jobs import ExtractJob
 from etlfabric_dagster.schemas.runs import StreamResult
 from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy, StreamPlan
@@ -57,6 +58,7 @@ class StreamLoad:
     _newly_removed: list[str] = field(default_factory=list)
     _sources: list[DltSource] = field(default_factory=list)
     _nulls: NullColumns = field(default_factory=dict)
+    _rules: ValueRules = field(default_factory=lambda: ValueRules(""))
 
     def run(self) -> StreamResult:
         """Load it. Raises whatever went wrong; then nothing of it is visible."""
@@ -159,10 +161,12 @@ class StreamLoad:
         source = DltSource(schema, "etlfabric", [resource.add_step(step)])
         self._sources = [source]
         source.root_key = True
+        source.max_table_nesting = MAX_TABLE_NESTING
         self.pipeline.before_state = lambda: self._note_removed(gate)
         with gate.installed(), extract_nulls.recorded() as self._nulls:
             self.pipeline.extract(source)
             self.pipeline.normalize()
+        self.warnings += self._rules.warnings
         return gate, step
 
     def _resource(self, gate: SchemaGate) -> DltResource:
@@ -196,7 +200,9 @@ class StreamLoad:
                 column: Any = {"name": ROW_HASH, "data_type": "text", "nullable": False}
                 source.schema.update_table(new_table(self.plan.table, columns=[column]))
 
+        self._rules = ValueRules(self.plan.name)
         return ItemStep(
+            rules=self._rules,
             policies={} if self.connector.applies_column_policies else self.plan.columns,
             hash_key=self.job.hash_key,
             on_rows=self._count,

@@ -61,7 +61,7 @@ def fits(value: str, column: str) -> bool:
     old, new = parse(value), parse(column)
     if old is None or new is None:
         return False
-    if new.base == "text" and not new.dims:
+    if new.base == "text" and not new.dims and not old.dims:
         return old.base.startswith("character") or old.base in ("text", "uuid")
     if old.dims != new.dims:
         return False

@@ -92,6 +92,7 @@ ODD: dict[str, Any] = {
     "huge": 2**70,
     "surrogate": "\ud800",
     "deep": nested(200),
+    "folded": nested(20),
 }
 
 

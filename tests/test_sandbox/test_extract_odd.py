@@ -14,15 +14,30 @@ FULL = plan(LoadMode.FULL)
 
 
 @pytest.mark.parametrize(
-    ("odd", "stored"), [("nan", "NaN"), ("infinity", "Infinity"), ("nul", "ab")]
+    ("odd", "stored", "warning"),
+    [
+        ("nan", None, "NaN and Infinity in v were stored as NULL."),
+        ("infinity", None, "NaN and Infinity in v were stored as NULL."),
+        ("nul", "ab", "NUL characters in v were left out: PostgreSQL cannot store them."),
+        ("huge", "1180591620717411303424.000000000", None),
+    ],
 )
-def test_odd_values_are_stored(bench: Bench, odd: str, stored: str) -> None:
+def test_odd_values_follow_a_stated_rule(
+    bench: Bench, odd: str, stored: str | None, warning: str | None
+) -> None:
     result = bench.run(orders((1, "a", 1), odd=odd), FULL)["orders"]
     assert result.status == "succeeded", result.error
+    assert result.warnings == ((warning,) if warning else ())
     assert bench.rows("SELECT v::text FROM shop__orders") == [(stored,)]
 
 
-@pytest.mark.parametrize("odd", ["huge", "surrogate", "deep"])
+def test_deep_lists_become_json(bench: Bench) -> None:
+    result = bench.run(orders((1, "a", 1), odd="folded"), FULL)["orders"]
+    assert result.status == "succeeded", result.error
+    assert len(result.tables) <= 9
+
+
+@pytest.mark.parametrize("odd", ["surrogate", "deep"])
 def test_what_cannot_be_stored_fails_its_stream_alone_and_clearly(bench: Bench, odd: str) -> None:
     bench.run(orders((1, "a", 1)), FULL)
     config = orders((2, "b", 2), odd=odd) | {"late": orders((7, "x", 7))["orders"]}
