@@ -73,6 +73,8 @@ class PipelineState(TenantMixin, TimestampMixin, Base):
     )
     run_id: Mapped[UUID]
     state: Mapped[str]
+    built_digest: Mapped[str | None]
+    """Digest of the dbt project whose build has seen all that is loaded; None = build again."""
 
 
 class SchemaChangeRow(TenantMixin, Base):

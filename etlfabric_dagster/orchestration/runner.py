@@ -54,6 +54,7 @@ class AttemptRunner:
         self._recorder = Recorder(claimed, lease)
         self._warehouse: Warehouse | None = None
         self._builds_now: tuple[str, ...] | None = None
+        self._unchanged = False
         self.planned: frozenset[str] = frozenset()
         self.transforms = False
         self.error: ErrorInfo | None = None
@@ -74,12 +75,15 @@ class AttemptRunner:
                         results[event.name] = event.result
                         yield from self._loaded(event, streams)
                     elif isinstance(event, DoneEvent) and event.payload.get("state"):
-                        aio.run(execution.commit_state(self._claimed, event.payload["state"]))
+                        loaded = not _all_unchanged(results)
+                        state = event.payload["state"]
+                        aio.run(execution.commit_state(self._claimed, state, loaded=loaded))
             except FabricError as exc:
                 failure = exc
             self._lease.check()
             self._builds_now = aio.run(execution.after_load(self._claimed, results))
             self._require_loaded(names, results, failure)
+            self._unchanged = _all_unchanged(results)
             if not self.transforms:
                 yield from self._build(context, {}, {})
 
@@ -96,8 +100,22 @@ class AttemptRunner:
         chosen = self._chosen(nodes, tests)
         if not chosen:
             return
+        if self._is_up_to_date():
+            self._log.write("info", f"Nothing new: {len(chosen)} dbt nodes are up to date.")
+            return
         with self._turn():
             yield from self._build_now(context, nodes, tests, chosen)
+        if self._is_whole():
+            aio.run(execution.mark_built(self._claimed))
+
+    def _is_up_to_date(self) -> bool:
+        """No stream brought anything since the last whole build, and the project is the same."""
+        return self._is_whole() and self._unchanged and aio.run(execution.is_built(self._claimed))
+
+    def _is_whole(self) -> bool:
+        """Whether the run is asked to do all that the pipeline does."""
+        asked = self._claimed.selection
+        return asked.streams is None and asked.models is None and asked.checks is None
 
     def _build_now(
         self,
@@ -228,6 +246,10 @@ class AttemptRunner:
         level = "error" if bad else "warning" if result.status == "warn" else "info"
         message = f" {result.message}" if result.message else ""
         self._log.write(level, f"{result.status} in {result.seconds:.1f} s.{message}", event.name)
+
+
+def _all_unchanged(results: Mapping[str, StreamResult]) -> bool:
+    return bool(results) and all(r.status == "unchanged" for r in results.values())
 
 
 def _planned(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from etlfabric_dagster import clock
@@ -14,6 +14,7 @@ from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.models import (
     Connection,
+    DbtManifest,
     LoadedTable,
     Org,
     Pipeline,
@@ -83,8 +84,12 @@ async def prepare_transform(
         )
 
 
-async def commit_state(claimed: ClaimedRun, state: str) -> bool:
-    """Cache dlt's state for the next run. Dropped (False) when the attempt lost its lease."""
+async def commit_state(claimed: ClaimedRun, state: str, *, loaded: bool) -> bool:
+    """Cache dlt's state for the next run. Dropped (False) when the attempt lost its lease.
+
+    Args:
+        loaded: whether anything reached the raw schema; dbt then has to build again.
+    """
     async with get_session(org_id=claimed.org_id) as session:
         if await session.scalar(_lease(claimed)) is None:
             return False
@@ -98,10 +103,34 @@ async def commit_state(claimed: ClaimedRun, state: str) -> bool:
                     "run_id": statement.excluded.run_id,
                     "state": statement.excluded.state,
                     "updated_at": clock.now(),
-                },
+                }
+                | ({"built_digest": None} if loaded else {}),
             )
         )
     return True
+
+
+async def is_built(claimed: ClaimedRun) -> bool:
+    """Whether the pipeline's dbt nodes have seen all that is loaded, with the project of now."""
+    query = (
+        select(PipelineState.id)
+        .join(DbtManifest, DbtManifest.files_digest == PipelineState.built_digest)
+        .where(PipelineState.pipeline_id == claimed.pipeline_id)
+    )
+    async with get_session(org_id=claimed.org_id) as session:
+        return await session.scalar(query) is not None
+
+
+async def mark_built(claimed: ClaimedRun) -> None:
+    """Note that a whole build succeeded. Dropped when the attempt lost its lease."""
+    async with get_session(org_id=claimed.org_id) as session:
+        if await session.scalar(_lease(claimed)) is not None:
+            digest = select(DbtManifest.files_digest).scalar_subquery()
+            await session.execute(
+                update(PipelineState)
+                .where(PipelineState.pipeline_id == claimed.pipeline_id)
+                .values(built_digest=digest)
+            )
 
 
 async def forget_state(claimed: ClaimedRun) -> None:

@@ -127,6 +127,7 @@ def upgrade() -> None:
         sa.Column("pipeline_id", sa.UUID(), nullable=False),
         sa.Column("run_id", sa.UUID(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("built_digest", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
