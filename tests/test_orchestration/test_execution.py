@@ -10,7 +10,7 @@ from uuid import UUID
 
 import dagster as dg
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from etlfabric_dagster import aio, storage
 from etlfabric_dagster.db import get_session
@@ -107,7 +107,9 @@ def everything_works(job: Job) -> Iterator[Event]:
 
 @pytest.fixture
 async def shop(published: OrgOut) -> OrgOut:
-    """`published`, with the pipelines' logins."""
+    """`published`, with the pipelines' logins, and no run of another test in the queue."""
+    async with get_session() as session:
+        await session.execute(delete(Run))
     async with org_scope(OPERATOR, published.slug) as scope:
         for pipeline_id in await scope.session.scalars(select(Pipeline.id)):
             await tenants.add_pipeline_login(scope.session, scope.org_id, pipeline_id)
@@ -476,3 +478,41 @@ async def test_re_executing_from_the_failure_runs_only_what_failed_as_a_new_run(
     made = materialized(fenced, again.id)
     assert "marts/daily_orders" in made
     assert not any(path.startswith("raw/") for path in made)
+
+
+def unchanged(job: Job) -> Iterator[Event]:
+    assert isinstance(job, ExtractJob), "the dbt step must not run"
+    for plan in job.streams:
+        yield StreamEvent(name=plan.name, result=StreamResult(status="unchanged"))
+    yield DoneEvent(payload={"state": "c3RhdGU="})
+
+
+async def test_a_run_without_anything_new_materializes_its_streams_and_builds_nothing(
+    shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    assert await execute(await start(shop)) is RunStatus.SUCCEEDED
+    run = await start(shop)
+    assert await execute(run, unchanged) is RunStatus.SUCCEEDED
+    assert (await show(shop, run)).models == {}
+    assert "raw/shop__orders" in materialized(fenced, run.id)
+    said = [line.message for line in storage.read_log(shop.id, run.id)[0]]
+    assert any("up to date" in message for message in said)
+
+
+async def test_what_a_failed_build_left_is_built_by_the_next_run_without_anything_new(
+    shop: OrgOut, execute: Callable[..., Any]
+) -> None:
+    def fails(job: Job) -> Iterator[Event]:
+        done = isinstance(job, ExtractJob)
+        yield from loaded(job) if done else built(job, daily_orders="error")  # type: ignore[arg-type]
+
+    def nothing_new(job: Job) -> Iterator[Event]:
+        if isinstance(job, ExtractJob):
+            yield from unchanged(job)
+        else:
+            yield from built(job)  # type: ignore[arg-type]
+
+    assert await execute(await start(shop), fails) is RunStatus.FAILED
+    run = await start(shop)
+    assert await execute(run, nothing_new) is RunStatus.SUCCEEDED
+    assert (await show(shop, run)).models["daily_orders"].status == "success"
