@@ -41,7 +41,8 @@ class EraseReport(Value):
     connections: int
     runs: int
     dagster_runs: int
-    uploads: int
+    files: int
+    """Uploads and run logs."""
     excluded: tuple[str, ...] = ("backups of the database", "logs shipped elsewhere")
 
 

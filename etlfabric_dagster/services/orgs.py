@@ -100,7 +100,7 @@ async def erase(actor: Actor, slug: str) -> EraseReport:
     connections = await _count_connections(org_id)
     async with get_session() as session:
         schemas, tables, roles = await tenants.drop(session, org_id)
-    uploads = await asyncio.to_thread(storage.erase, org_id)
+    files = await asyncio.to_thread(storage.erase, org_id)
     async with get_session() as session:
         runs = await session.scalar(select(func.count()).where(Run.org_id == org_id))
         await session.execute(delete(Org).where(Org.id == org_id))
@@ -112,7 +112,7 @@ async def erase(actor: Actor, slug: str) -> EraseReport:
         connections=connections,
         runs=runs or 0,
         dagster_runs=0,
-        uploads=uploads,
+        files=files,
     )
 
 
