@@ -22,7 +22,16 @@ from etlfabric_dagster.schemas.streams import ColumnInfo
 
 MAX_DEPTH = 200  # orjson, which dlt writes with, gives up at 254
 MAX_NESTING = 5  # levels that become columns and child tables; deeper ones stay JSON
+MAX_COLUMNS = 1500  # PostgreSQL has room for 1,600
+MAX_SHAPES = 10_000  # sets of keys whose meaning is remembered
 INT64 = range(-(2**63), 2**63)
+ITEM = "[]"
+"""Stands in a path for the items of a list."""
+
+Path = tuple[str, ...]
+Field = tuple[str, Path, Path]
+"""A key: as it is passed on, its path in raw names, its path as the source spells it."""
+_PLAIN = frozenset({bool, float, type(None)})
 
 RULES = {
     "nan": "{n} values of {column} are NaN or Infinity, which JSON does not have: loaded as NULL.",
@@ -57,7 +66,7 @@ def parse(body: bytes, place: str) -> Any:
             code="bad_encoding",
         ) from exc
     try:
-        return json.loads(text, parse_constant=_not_a_number, object_pairs_hook=_no_name_twice)
+        return _decoder.decode(text)
     except _NameTwiceError as exc:
         raise DataError(
             f"{place} has “{exc}” twice in one object, and only one of them could be loaded.",
@@ -76,9 +85,9 @@ class Records:
     def __init__(self, stream: str, nesting: int = MAX_NESTING) -> None:
         """`nesting`: levels that become columns and child tables."""
         self._stream, self._nesting = stream, nesting
-        self._names: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, Path] = {}
         self._mended: Counter[tuple[str, str]] = Counter()
-        self._shapes: set[tuple[str, ...]] = set()
+        self._shapes: dict[Any, list[Field]] = {}
 
     def clean(self, records: Iterable[Any], place: str) -> list[dict[str, Any]]:
         """The records, mended by the rules; `place` is their page or file.
@@ -105,28 +114,25 @@ class Records:
             RULES[rule].format(n=n, column=column) for (rule, column), n in self._mended.items()
         ]
 
-    def _object(
-        self, record: dict[str, Any], path: tuple[str, ...], raw: tuple[str, ...], place: str
-    ) -> dict[str, Any]:
-        shape = (*path, "", *record)
-        if shape not in self._shapes:
-            self._learn(record, path, raw)
-            if len(self._shapes) < 10_000:  # records whose keys are data would fill memory
-                self._shapes.add(shape)
-        spell = _spelled if len(path) - path.count("[]") <= self._nesting else self._key
+    def _object(self, record: dict[str, Any], path: Path, raw: Path, place: str) -> dict[str, Any]:
+        shape = (path, *record)
+        fields = self._shapes.get(shape)
+        if fields is None:
+            fields = self._learn(record, path, raw)
+            if len(self._shapes) < MAX_SHAPES:
+                self._shapes[shape] = fields
         return {
-            spell(key): self._value(value, (*path, raw_name(key)), (*raw, key), place)
-            for key, value in record.items()
+            key: value if value.__class__ in _PLAIN else self._value(value, below, names, place)
+            for (key, below, names), value in zip(fields, record.values(), strict=True)
         }
 
-    def _key(self, key: str) -> str:
-        return self._text(key, key)
-
-    def _value(self, value: Any, path: tuple[str, ...], raw: tuple[str, ...], place: str) -> Any:
+    def _value(self, value: Any, path: Path, raw: Path, place: str) -> Any:
         kind = type(value)
         if kind is str:
             return value if value.isascii() and "\0" not in value else self._text(value, raw[-1])
-        if kind is int and value not in INT64:
+        if kind is int:
+            if value in INT64:
+                return value
             raise DataError(
                 f"{place}: {'.'.join(raw)} is {_short(value)}, a whole number beyond 64 bits.",
                 f"Have the source send {raw[-1]} as text.",
@@ -140,7 +146,7 @@ class Records:
                 raise _too_deep(place)
             if kind is dict:
                 return self._object(value, path, raw, place)
-            return [self._value(item, (*path, "[]"), raw, place) for item in value]
+            return [self._value(item, (*path, ITEM), raw, place) for item in value]
         return value
 
     def _text(self, text: str, column: str) -> str:
@@ -155,12 +161,28 @@ class Records:
                 text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return text
 
-    def _learn(self, record: dict[str, Any], path: tuple[str, ...], raw: tuple[str, ...]) -> None:
-        for key in record:
-            column, name = "__".join((*path, raw_name(key))), (*raw, key)
-            if self._names.setdefault(column, name) != name:
-                first, second = ".".join(self._names[column]), ".".join(name)
+    def _learn(self, record: dict[str, Any], path: Path, raw: Path) -> list[Field]:
+        """What becomes of each key: its name in the record that is passed on, and its place."""
+        fields = [(key, (*path, raw_name(key)), (*raw, key)) for key in record]
+        if len(path) - path.count(ITEM) > self._nesting:  # inside a JSON value, kept as it is
+            return [(self._text(key, key), below, names) for key, below, names in fields]
+        for _, below, names in fields:
+            column = "__".join(below)
+            if self._names.setdefault(column, names) != names:
+                first, second = ".".join(self._names[column]), ".".join(names)
                 refuse_duplicate(self._stream, first, second, column)
+        if len(self._names) > MAX_COLUMNS:
+            raise self._too_wide()
+        return [(_spelled(key), below, names) for key, below, names in fields]
+
+    def _too_wide(self) -> DataError:
+        return DataError(
+            f"{self._stream} has more than {MAX_COLUMNS:,} columns; a table holds 1,600. Its"
+            " objects probably have data as keys.",
+            "Keep them as JSON: set max_table_nesting to 0, or choose another data selector.",
+            code="too_wide",
+            stream=self._stream,
+        )
 
 
 def _spelled(key: str) -> str:
@@ -274,6 +296,9 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(record) != len(pairs):
         raise _NameTwiceError(next(k for k, n in Counter(k for k, _ in pairs).items() if n > 1))
     return record
+
+
+_decoder = json.JSONDecoder(parse_constant=_not_a_number, object_pairs_hook=_no_name_twice)
 
 
 def _broken(text: str, exc: json.JSONDecodeError, place: str) -> DataError:

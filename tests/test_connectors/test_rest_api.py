@@ -375,6 +375,23 @@ def test_two_names_for_one_column_in_a_child_are_refused(api: Api) -> None:
     assert refusal(source(api), plan()).code == "duplicate_column"
 
 
+def test_keys_that_are_data_end_before_the_table_is_too_wide(api: Api) -> None:
+    api.serve("/orders", lambda _: [{"by_day": {f"d{n}": n for n in range(2000)}}])
+    error = refusal(source(api), plan())
+    assert error.code == "too_wide"
+    assert "orders has more than 1,500 columns" in error.message
+    flat = {"name": "orders", "max_table_nesting": 0}
+    assert len(Read(source(api, flat), plan()).rows[0]["by_day"]) == 2000
+
+
+def test_letters_beyond_ascii_stay_apart_as_columns_and_untouched_in_json(api: Api) -> None:
+    api.serve("/orders", lambda _: [{"数": 1, "量": {"数": 2}}])
+    (row,) = Read(source(api), plan()).rows
+    assert row == {"u6570": 1, "u91cf": {"u6570": 2}}
+    flat = {"name": "orders", "max_table_nesting": 0}
+    assert Read(source(api, flat), plan()).rows == [{"u6570": 1, "u91cf": {"数": 2}}]
+
+
 def test_a_page_without_the_selected_data_is_broken_not_empty(api: Api) -> None:
     api.pages("/orders", {"data": [{"id": 1}]}, {"error": "try later"})
     orders = {"name": "orders", "endpoint": {"data_selector": "data", "paginator": PAGED}}
