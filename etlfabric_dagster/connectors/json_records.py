@@ -16,6 +16,7 @@ from typing import Any
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import autodetect_sc_type
 
+from etlfabric_dagster.connectors.base import ROW_HASH
 from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.streams import ColumnInfo
@@ -29,8 +30,9 @@ ITEM = "[]"
 """Stands in a path for the items of a list."""
 
 Path = tuple[str, ...]
-Field = tuple[str, Path, Path]
-"""A key: as it is passed on, its path in raw names, its path as the source spells it."""
+Field = tuple[str | None, Path, Path]
+"""A key: as it is passed on (None: left out), its path in raw names, and as the source spells it.
+"""
 _PLAIN = frozenset({bool, float, type(None)})
 
 RULES = {
@@ -38,6 +40,9 @@ RULES = {
     "nul": "{n} values of {column} had NUL characters, which text cannot hold: removed.",
     "surrogate": "{n} values of {column} had half a surrogate pair: loaded as U+FFFD.",
 }
+
+
+LEFT_OUT = "{column} was left out: the loader keeps its own there."
 
 
 class DataError(ConnectorError):
@@ -49,6 +54,11 @@ class DataError(ConnectorError):
 def column_path(name: str) -> str:
     """The raw column of a field that may lie in objects, written `user__id` as raw tables do."""
     return "__".join(map(raw_name, name.split("__")))
+
+
+def is_loaders(column: str) -> bool:
+    """Whether the loader has a column of this name in every raw table."""
+    return column.startswith("_dlt_") or column == ROW_HASH
 
 
 def parse(body: bytes, place: str) -> Any:
@@ -86,6 +96,7 @@ class Records:
         """`nesting`: levels that become columns and child tables."""
         self._stream, self._nesting = stream, nesting
         self._names: dict[str, Path] = {}
+        self._left_out: set[str] = set()
         self._mended: Counter[tuple[str, str]] = Counter()
         self._shapes: dict[Any, list[Field]] = {}
 
@@ -110,9 +121,10 @@ class Records:
 
     def warnings(self) -> list[str]:
         """What was mended so far, one sentence per rule and column."""
-        return [
+        mended = [
             RULES[rule].format(n=n, column=column) for (rule, column), n in self._mended.items()
         ]
+        return [LEFT_OUT.format(column=column) for column in sorted(self._left_out)] + mended
 
     def _object(self, record: dict[str, Any], path: Path, raw: Path, place: str) -> dict[str, Any]:
         shape = (path, *record)
@@ -124,6 +136,7 @@ class Records:
         return {
             key: value if value.__class__ in _PLAIN else self._value(value, below, names, place)
             for (key, below, names), value in zip(fields, record.values(), strict=True)
+            if key is not None
         }
 
     def _value(self, value: Any, path: Path, raw: Path, place: str) -> Any:
@@ -173,7 +186,13 @@ class Records:
                 refuse_duplicate(self._stream, first, second, column)
         if len(self._names) > MAX_COLUMNS:
             raise self._too_wide()
-        return [(_spelled(key), below, names) for key, below, names in fields]
+        return [(self._kept(key, below[-1]), below, names) for key, below, names in fields]
+
+    def _kept(self, key: str, column: str) -> str | None:
+        if is_loaders(column):
+            self._left_out.add(column)
+            return None
+        return _spelled(key)
 
     def _too_wide(self) -> DataError:
         return DataError(

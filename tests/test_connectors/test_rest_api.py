@@ -392,6 +392,13 @@ def test_letters_beyond_ascii_stay_apart_as_columns_and_untouched_in_json(api: A
     assert Read(source(api, flat), plan()).rows == [{"u6570": 1, "u91cf": {"数": 2}}]
 
 
+def test_the_loaders_own_names_are_left_out_with_a_warning(api: Api) -> None:
+    api.serve("/orders", lambda _: [{"id": 1, "_dlt_id": "x", "_dlt_load_id": "y"}])
+    read = Read(source(api), plan())
+    assert read.rows == [{"id": 1}]
+    assert read.warnings[0] == "_dlt_id was left out: the loader keeps its own there."
+
+
 def test_a_page_without_the_selected_data_is_broken_not_empty(api: Api) -> None:
     api.pages("/orders", {"data": [{"id": 1}]}, {"error": "try later"})
     orders = {"name": "orders", "endpoint": {"data_selector": "data", "paginator": PAGED}}

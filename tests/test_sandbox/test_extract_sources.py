@@ -148,6 +148,22 @@ def test_csv_arrives_typed_and_exact(runs: Runs, uploads: Uploads) -> None:
     assert second[7:] == ("", None)
 
 
+def test_hostile_column_names_arrive(runs: Runs, uploads: Uploads) -> None:
+    names = ["select", 'a"; DROP TABLE x; --', "it's", "x" * 300, "x" * 299 + "y", "Größe",
+             "数", "量", "a b", "%s", "{0}", "\\", "😀", "_dlt_id", "_dlt_load_id", "1st",
+             ""]  # fmt: skip
+    header = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    uploads.put("a.csv", header + "\n" + ",".join(f"v{n}" for n in range(len(names))) + "\n")
+    result = runs.run("filesystem", uploads.config(), plan(), **uploads.source)["orders"]
+    assert result.status == "succeeded"
+    assert len(result.warnings) == 2
+    columns = runs.types("s__orders")
+    assert len(columns) == len(names) - 2
+    quoted = ", ".join(f'"{name}"' for name in columns)
+    (row,) = runs.rows(f"select {quoted} from s__orders")
+    assert set(row) == {f"v{n}" for n in range(len(names)) if not names[n].startswith("_dlt")}
+
+
 def test_csv_follows_its_files_and_widens_its_types(runs: Runs, uploads: Uploads) -> None:
     merge = plan(mode=LoadMode.INCREMENTAL, cursor=MODIFIED_AT, primary_key=("id",))
     uploads.put("a.csv", "id,n\n1,5\n2,6\n")

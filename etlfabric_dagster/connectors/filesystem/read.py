@@ -29,7 +29,13 @@ from etlfabric_dagster.connectors.filesystem.csv_files import CsvFile
 from etlfabric_dagster.connectors.filesystem.jsonl_files import read_jsonl
 from etlfabric_dagster.connectors.filesystem.parquet_files import open_parquet
 from etlfabric_dagster.connectors.filesystem.store import MAX_FILES, File, Store, fetch
-from etlfabric_dagster.connectors.json_records import DataError, Records, field_getter
+from etlfabric_dagster.connectors.json_records import (
+    LEFT_OUT,
+    DataError,
+    Records,
+    field_getter,
+    is_loaders,
+)
 from etlfabric_dagster.connectors.rawfile import column_hints, raw_name
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.streams import ColumnPolicy, StreamPlan
@@ -130,7 +136,7 @@ class Reading:
 
     def _arrow(self, batch: pa.RecordBatch, types: Mapping[str, str], file: File) -> Iterator[Any]:
         table = self._without_nul(self._wanted(pa.Table.from_batches([batch]), types, file))
-        table = table.drop_columns([n for n in table.column_names if n in self._dropped])
+        table = table.drop_columns([n for n in table.column_names if self._leaves_out(n)])
         if not table.num_rows:
             return
         hints = {
@@ -178,6 +184,12 @@ class Reading:
                     f"{bad:,} values of {name} had NUL characters, which text cannot hold: removed."
                 )
         return table
+
+    def _leaves_out(self, column: str) -> bool:
+        if is_loaders(column) and column not in self._dropped:
+            self._dropped.add(column)
+            self._warn(LEFT_OUT.format(column=column))
+        return column in self._dropped
 
     def _origin(self, file: File) -> dict[str, Any]:
         """The columns that say where a row comes from, where they are the cursor."""
