@@ -25,7 +25,12 @@ ROLE = DATABASE = SOURCE_DATABASE = "etlfabric"
 FOLDERS = ("dagster", "logs", "run", "storage", "valkey")
 FIRST_PORT = 15432
 
-CLUSTER_SETTINGS = (("max_connections", "200"), ("shared_buffers", "128MB"), ("jit", "off"))
+CLUSTER_SETTINGS = (
+    ("max_connections", "200"),
+    ("shared_buffers", "128MB"),
+    ("jit", "off"),
+    ("temp_file_limit", "20GB"),  # per session; a tenant's login cannot raise it
+)
 
 
 class GivenSettings(Settings):
