@@ -39,7 +39,7 @@ def run() -> None:
     else:
         _bootstrap_embedded()
     upgrade_all()
-    _require_fitting_keys()
+    require_fitting_keys()
 
 
 def _bootstrap_embedded() -> None:
@@ -53,7 +53,7 @@ def _bootstrap(superuser_dsn: str) -> None:
     bootstrap(superuser_dsn, url.username or "", url.password or "", url.database or "")
 
 
-def _require_fitting_keys() -> None:
+def require_fitting_keys() -> None:
     """Every org's row seals secrets of its own: any of them tells a wrong key."""
     url = settings.database.render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:

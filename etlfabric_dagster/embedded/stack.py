@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
+import psutil
+
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import reload_settings, settings
 from etlfabric_dagster.embedded import kernel, leftovers, logfiles, ports
@@ -26,6 +28,7 @@ from etlfabric_dagster.services import users
 POLL_S = 0.1
 STOP_TIMEOUT_S = 60
 LEFTOVER_GRACE_S = 5
+REAP_TIMEOUT_S = 2  # until init takes the dead supervisor off the list
 OPERATOR = "operator@localhost"
 
 Show = Callable[[StackState], None]
@@ -107,6 +110,7 @@ def down(show: Show = lambda _: None) -> int:
         _wait_while(state.is_supervised, home, show)
         if state.is_supervised():
             os.kill(state.supervisor, signal.SIGKILL)
+        _wait_while(lambda: psutil.pid_exists(state.supervisor), home, show, REAP_TIMEOUT_S)
     return _end_leftovers(home)
 
 
