@@ -19,7 +19,13 @@ from dlt.extract.hints import HintsMeta
 from dlt.extract.items_transform import ItemTransform
 
 from etlfabric_dagster.connectors.base import PG_TYPE_HINT, ExtractContext
-from etlfabric_dagster.connectors.filesystem import CONNECTOR, csv_files, jsonl_files, store
+from etlfabric_dagster.connectors.filesystem import (
+    CONNECTOR,
+    csv_files,
+    jsonl_files,
+    parquet_files,
+    store,
+)
 from etlfabric_dagster.connectors.filesystem.config import MODIFIED_AT
 from etlfabric_dagster.connectors.validation import validate_connection
 from etlfabric_dagster.errors import ConnectorError, FabricError, InvalidInputError
@@ -449,6 +455,17 @@ def test_a_broken_parquet_file_is_named(place: Place, refusal: Any, body: bytes)
     place.put("a.parquet", body)
     error = refusal(place.source("*.parquet", "parquet"))
     assert error.message.startswith("a.parquet is no readable Parquet file")
+
+
+def test_a_parquet_bomb_is_refused_by_its_footer(
+    place: Place, refusal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_files, "MAX_ROWS_PER_BYTE", 100)
+    monkeypatch.setattr(parquet_files, "ROWS_COUNT_FROM", 100_000)
+    place.put("a.parquet", parquet(a=pa.repeat(pa.scalar(0), 1_000_000)))
+    error = refusal(place.source("*.parquet", "parquet"))
+    assert error.code == "too_large"
+    assert "a.parquet is too large: it unpacks to 1,000,000 rows" in error.message
 
 
 def test_an_empty_parquet_file_is_a_warning(place: Place, read: Any) -> None:

@@ -559,6 +559,10 @@ def test_the_schema_is_a_closed_list(config: dict[str, Any]) -> None:
         {"headers": {"X-Api-Key": "in clear"}},
         {"params": {"key": {"secret": "not_given"}}},
         {"paginator": {"type": "json_link", "limit": 5}},
+        {"paginator": {"type": "json_link", "next_url_path": "$["}},
+        {"data_selector": "data["},
+        {"incremental": {"cursor_path": "a b"}},
+        {"params": {"q": {"type": "resolve", "resource": "orders", "field": "["}}},
         {"paginator": {"type": "header_link", "page": 5}},
     ],
 )  # fmt: skip

@@ -22,6 +22,8 @@ from etlfabric_dagster.connectors.rawfile import raw_name
 
 BATCH_ROWS = 20_000
 MAX_COLUMNS = 1500
+ROWS_COUNT_FROM = 10_000_000
+MAX_ROWS_PER_BYTE = 1000  # a table of one constant column comes to 240, measured 2026-11
 _UNSIGNED = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64()}
 
 
@@ -43,6 +45,9 @@ class ParquetFile:
                 if batch.num_rows:
                     arrays = [exact(column) for column in batch.columns]
                     yield pa.RecordBatch.from_arrays(arrays, names=self.columns)
+        except pa.ArrowMemoryError as exc:
+            why = f"{BATCH_ROWS:,} rows of it do not fit into memory"
+            raise _too_large(self.name, why) from exc
         except (pa.ArrowException, OSError) as exc:
             raise _broken(self.name, exc) from exc
 
@@ -81,9 +86,10 @@ def open_parquet(path: Path, name: str, stream: str) -> ParquetFile | None:
             code="bad_file",
             file=name,
         )
-    return ParquetFile(
-        name, stream, schema, _columns(stream, schema.names), opened.metadata.num_rows, opened
-    )
+    rows = opened.metadata.num_rows
+    if rows > ROWS_COUNT_FROM and rows > MAX_ROWS_PER_BYTE * path.stat().st_size:
+        raise _too_large(name, f"it unpacks to {rows:,} rows, like a bomb")
+    return ParquetFile(name, stream, schema, _columns(stream, schema.names), rows, opened)
 
 
 def exact(column: pa.Array) -> pa.Array:
@@ -179,6 +185,15 @@ def _columns(stream: str, names: list[str]) -> list[str]:
             refuse_duplicate(stream, taken[column], name, column)
         taken[column] = name
     return list(taken)
+
+
+def _too_large(name: str, why: str) -> DataError:
+    return DataError(
+        f"{name} is too large: {why}. No row of this file was loaded.",
+        "Write smaller row groups, or split the file.",
+        code="too_large",
+        file=name,
+    )
 
 
 def _broken(name: str, exc: Exception) -> DataError:

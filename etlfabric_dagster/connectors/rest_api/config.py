@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.auth import APIKeyAuth, BearerTokenAuth, HttpBasicAuth
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api.config_setup import (
@@ -19,6 +20,7 @@ from dlt.sources.rest_api.config_setup import (
     create_paginator,
 )
 from dlt.sources.rest_api.typing import ResolvedParam
+from jsonpath_ng.exceptions import JSONPathError
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
@@ -98,7 +100,7 @@ def parse(source: SourceConfig) -> RestConfig:
         _, resources, parents = build_resource_dependency_graph(
             _as_default(config.get("resource_defaults")), config["resources"]
         )
-    except ValueError as exc:
+    except (ValueError, JSONPathError) as exc:
         raise InvalidInputError(str(exc), "Correct the resources.", field="resources") from exc
     endpoints = {
         name: _endpoint(name, resource, parents[name], source.secrets)
@@ -131,6 +133,8 @@ def _endpoint(
         raise InvalidInputError(
             f"The path of {name} leaves base_url.", "Give a path below base_url.", field=field
         )
+    for path in (request.get("data_selector"), request.get("incremental", {}).get("cursor_path")):
+        _check_path(path, field)
     for part in request:
         request[part] = _filled(request[part], secrets, field, escape=part in _EXPANDED)
     key = resource.get("primary_key") or ()
@@ -166,6 +170,17 @@ def _check_placeholders(text: str, field: str) -> None:
     for _, name, form, conversion in parts:
         if name is not None and (form or conversion or not _PLACEHOLDER.fullmatch(name)):
             raise _bad_placeholder(text, field)
+
+
+def _check_path(path: str | None, field: str) -> None:
+    try:
+        jsonpath.compile_path(path if path is not None else "$")
+    except JSONPathError as exc:
+        raise InvalidInputError(
+            f"“{(path or '')[:100]}” is no JSON path.",
+            "Write a path like data.items, or $ for the whole answer.",
+            field=field,
+        ) from exc
 
 
 def _bad_placeholder(text: str, field: str) -> InvalidInputError:
@@ -234,7 +249,7 @@ def _refuse_cycles(endpoints: Mapping[str, Endpoint]) -> None:
 def _paginator(config: Any) -> BasePaginator | None:
     try:
         return create_paginator(config)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, JSONPathError) as exc:
         kind = config if isinstance(config, str) else config.get("type")
         raise InvalidInputError(
             f"The paginator {kind} cannot be used: {exc}.".replace("..", "."),

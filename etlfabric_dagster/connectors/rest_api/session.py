@@ -73,6 +73,7 @@ class PinnedSession(requests.Session):
         super().__init__()
         self.trust_env = False
         self.headers["Accept"] = "application/json"
+        self.headers["Accept-Encoding"] = "gzip, deflate"  # unpacked in bounded steps
         self.headers["User-Agent"] = "etlfabric"
         self.pages = 0
         self._origin = origin(base_url)
