@@ -13,6 +13,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from etlfabric_dagster.sandbox import dbt_locks  # noqa: F401 - first, see there
+
+# isort: split
+import dbt.adapters.postgres.impl  # noqa: F401 - imported before the fork, not in each child
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.compilation import Linker
 from dbt.contracts.graph.manifest import Manifest

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import psycopg
 import yaml
 
 from etlfabric_dagster.schemas.dbt_models import DbtFile, DbtOrigin
+from etlfabric_dagster.schemas.jobs import DbtProject, NodeEvent, TransformJob, Warehouse
 from etlfabric_dagster.schemas.streams import ColumnInfo, LoadMode, TableSchema
 from etlfabric_dagster.services import staging
 from etlfabric_dagster.services.staging import StagingTable
+from etlfabric_dagster.testing import SandboxServer
 
 
 def table(name="shop__orders", stream="orders", **fields) -> TableSchema:
@@ -116,3 +119,82 @@ def test_tenants_copy_keeps_its_name():
         origin=DbtOrigin.TENANT,
     )
     assert staging.known_names([copy]) == {"shop__orders": "stg_orders"}
+
+
+HOSTILE_DDL = """
+create table {raw}.shop__orders (
+  id bigint not null, "Größe" numeric(38,10), "select" text, "we""ird" jsonb, "a b" text[],
+  at timestamptz, blob bytea, mood {raw}.mood, _dlt_load_id text, _dlt_id text
+);
+insert into {raw}.shop__orders values
+  (1, 1.0000000001, 's', '{{"a": 1.10}}', array['x', null], 'infinity', '\\xff', 'ok', 'l1', 'r1');
+create table {raw}.shop__orders__items (
+  sku text, _dlt_id text, _dlt_parent_id text, _dlt_list_idx bigint
+);
+insert into {raw}.shop__orders__items values ('a', 'c1', 'r1', 0), ('b', 'c2', 'gone', 1);
+create table {raw}.shop__rates (day date not null, currency text not null, rate numeric);
+insert into {raw}.shop__rates values ('2026-01-01', 'EUR', 1), ('2026-01-01', 'EUR', 2);
+create table {raw}.shop__prices (
+  id bigint, price numeric, _dlt_valid_from timestamptz, _dlt_valid_to timestamptz
+);
+insert into {raw}.shop__prices values
+  (1, 5, '2026-01-01', '2026-02-01'), (1, 6, '2026-02-01', null);
+"""
+
+
+def loaded(conn: psycopg.Connection, raw: str) -> list[StagingTable]:
+    """The raw tables as a load describes them."""
+    keys = {"shop__rates": ("day", "currency"), "shop__orders__items": ()}
+    found = []
+    for name in ("shop__orders", "shop__orders__items", "shop__prices", "shop__rates"):
+        rows = conn.execute(
+            "select attname, format_type(atttypid, atttypmod), not attnotnull from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 0 order by attnum",
+            (f"{raw}.{name}",),
+        )
+        schema = TableSchema(
+            table=name,
+            stream=name.removeprefix("shop__"),
+            parent="shop__orders" if name == "shop__orders__items" else None,
+            primary_key=keys.get(name, ("id",)),
+            mode=LoadMode.SCD2 if name == "shop__prices" else LoadMode.MERGE,
+            columns=tuple(ColumnInfo(name=n, type=t, nullable=null) for n, t, null in rows),
+        )
+        found.append(StagingTable(schema, schema.stream))
+    return found
+
+
+def test_generated_staging_builds_and_its_tests_find_what_is_wrong(
+    warehouse: Warehouse, sandbox: SandboxServer
+) -> None:
+    with psycopg.connect(
+        host=warehouse.host,
+        port=warehouse.port,
+        dbname=warehouse.database,
+        user=warehouse.username,
+        password=warehouse.password,
+        autocommit=True,
+    ) as conn:
+        conn.execute(f"create type {warehouse.raw}.mood as enum ('ok', 'sad')")
+        conn.execute(HOSTILE_DDL.format(raw=warehouse.raw))
+        files = staging.generate(loaded(conn, warehouse.raw), {})
+        job = TransformJob(project=DbtProject(files=files), warehouse=warehouse)
+        with sandbox.client.call(job) as call:
+            nodes = {event.name: event.result for event in call if isinstance(event, NodeEvent)}
+        states = {name: result.status for name, result in nodes.items() if name[:4] == "stg_"}
+        assert states == dict.fromkeys(
+            ("stg_orders", "stg_orders__items", "stg_prices", "stg_rates"), "success"
+        )
+        failed = {result.message for result in nodes.values() if result.status == "fail"}
+        assert failed == {
+            "Test relationships on stg_orders__items._dlt_parent_id failed: 1 row does not pass.",
+            "Test unique_together on stg_rates failed: 1 row does not pass.",
+        }
+        (row,) = conn.execute(f"select t::text from {warehouse.staging}.stg_orders t")
+        (same,) = conn.execute(f"select t::text from {warehouse.raw}.shop__orders t")
+        assert row == same
+        current = conn.execute(
+            f"select price, valid_from::date::text from {warehouse.staging}.stg_prices"
+            " where is_current"
+        ).fetchall()
+        assert [(int(price), day) for price, day in current] == [(6, "2026-02-01")]
