@@ -24,8 +24,8 @@ def handle(job: ParseJob, emit: Emit, workdir: str) -> dict[str, Any]:
     graph = dbt_runtime.graph_of(manifest, files)
     return {
         "selected": dbt_runtime.resolve(manifest, graph, job.selectors),
-        "packed": dbt_runtime.pack(manifest),
         "manifest": pruned(manifest),
+        "packed": dbt_runtime.pack(manifest),
     }
 
 

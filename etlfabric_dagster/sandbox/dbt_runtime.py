@@ -24,8 +24,10 @@ from dbt.contracts.graph.nodes import SeedNode
 from dbt.graph import Graph, ResourceTypeSelector
 from dbt.graph.cli import parse_difference
 from dbt.node_types import NodeType
+from dbt.plugins.manager import PluginManager
 from dbt.task.build import BuildTask
 from dbt.task.compile import CompileTask
+from dbt_common.clients import agate_helper
 
 from etlfabric_dagster.errors import TransformError
 from etlfabric_dagster.sandbox import (
@@ -37,6 +39,9 @@ from etlfabric_dagster.sandbox import (
 )
 from etlfabric_dagster.schemas.dbt_models import DbtFile
 from etlfabric_dagster.schemas.jobs import DbtProject, Warehouse
+
+# dbt imports every module on the path that is called dbt_*, ours too, as a plugin.
+PluginManager.get_prefixed_modules = classmethod(lambda cls, prefix="": {})
 
 BUILDABLE = (
     NodeType.Model,
@@ -97,7 +102,11 @@ def manifest_for(
 
 
 def pack(manifest: Manifest) -> str:
-    """The manifest as base64 msgpack: what `unpack` restores in another process."""
+    """The manifest as base64 msgpack: what `unpack` restores in another process.
+
+    Takes the files' texts out of it, which only dbt's partial parsing would read.
+    """
+    manifest.files = {}
     return base64.b64encode(manifest.to_msgpack()).decode()
 
 
@@ -197,4 +206,6 @@ def warm() -> None:
         root = dbt_project.render(project, warehouse, Path(folder))
         manifest = parse(root, warehouse, project.files)
         resolve(unpack(pack(manifest), root), graph_of(manifest), ["warm+"])
+    agate_helper.build_type_tester([])  # loads babel's locales
+    dbt_macro_cache.compile_all(manifest.macros.values())
     dbt_macro_cache.freeze()
