@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import socket
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,9 @@ import pytest
 
 from etlfabric_dagster.connectors import registry
 from etlfabric_dagster.connectors.base import LOAD_ID, PG_TYPE_HINT, ExtractContext
-from etlfabric_dagster.connectors.sql_database import CONNECTOR
-from etlfabric_dagster.errors import ConnectorError, InvalidInputError
+from etlfabric_dagster.connectors.policies import hash_text
+from etlfabric_dagster.connectors.sql_database import CONNECTOR, problems
+from etlfabric_dagster.errors import ConnectorError, FabricError, InvalidInputError
 from etlfabric_dagster.schemas.jobs import EgressPolicy
 from etlfabric_dagster.schemas.streams import ColumnPolicy, DiscoveredStream, LoadMode, StreamPlan
 from etlfabric_dagster.testing import free_port
@@ -269,6 +274,30 @@ def test_columns_of_an_earlier_loader_are_left_out_and_said(source: Source, load
     assert len(loader.warnings) == 2
 
 
+def test_a_read_that_breaks_in_the_middle_leaves_nothing_to_load(source: Source, loader: Loader):
+    source.run("create view v as select 1 / (30000 - n) as x from generate_series(1, 40000) n")
+    error = refusal(loader, source, "v")
+    assert error.message == (
+        "Reading v from 127.0.0.1 failed: division by zero. Nothing of it was loaded."
+    )
+    assert loader.context.state == {}
+
+
+def test_a_latin1_database_arrives_as_utf8(source: Source, loader: Loader):
+    name = source.config.config["database"] + "_l1"
+    source.run(f"create database {name} encoding 'LATIN1' locale 'C' template template0")
+    try:
+        latin = dataclasses.replace(
+            source, dsn=source.dsn.rsplit("dbname=", 1)[0] + f"dbname={name}"
+        )
+        latin.run("create table t (v text, h text)", "insert into t values ('é', 'é')")
+        config = source.with_config(database=name)
+        loader.load(config, "t", columns={"h": ColumnPolicy.HASH})
+        assert source.rows("select v, h from raw.t") == [("é", hash_text("org-key", "é"))]
+    finally:
+        source.run(f"drop database {name} with (force)")
+
+
 # --- dlt -----------------------------------------------------------------------------------------
 
 
@@ -406,6 +435,68 @@ def test_wrong_password_is_told_and_never_shown(source: Source):
         "The password is wrong or the user does not exist."
     )
     assert "canary" not in result.model_dump_json()
+
+
+def test_silent_address_is_told_from_one_that_refuses(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(problems, "DIAL_TIMEOUT_S", 0.3)
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = full.getsockname()
+        for _ in range(4):  # nobody accepts: the queue fills, then packets are dropped
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(address)
+        result = CONNECTOR.check(source.with_config(port=address[1]))
+    assert result.steps[-1].name == "reach"
+    assert "did not answer in 0.3 s. A firewall probably drops the connection." in result.cause
+
+
+def test_server_of_another_product_is_told_within_seconds(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(problems, "DIAL_TIMEOUT_S", 1)
+    result = CONNECTOR.check(source.with_config(dialect="mysql"))
+    assert "ended the connection" in result.cause
+    assert result.remedy == "Check that the host and port are MySQL's."
+
+
+CANARY = "canary-Zq81"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"host": "db.acme.invalid"},
+        {"port": 1},
+        {"database": "nope"},
+        {"username": "nobody"},
+        {"tls": "require"},
+        {"dialect": "mysql"},
+        {"dialect": "mssql"},
+        {"dialect": "oracle"},
+        {"ssh": {"host": "127.0.0.1", "port": 1, "username": "u"}},
+        {"unknown": 1},
+    ],
+)
+def test_no_failure_shows_a_secret(
+    source: Source, tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(problems, "DIAL_TIMEOUT_S", 2)
+    bad = source.with_config(**config)
+    secrets = {"password": CANARY, "ssh_private_key": CANARY}
+    bad = bad.model_copy(update={"secrets": secrets})
+    texts = [CONNECTOR.check(bad).model_dump_json(), repr(bad)]
+    for attempt in (
+        lambda: list(CONNECTOR.discover(bad)),
+        lambda: Loader(source.dsn, str(tmp_path)).load(bad, "t"),
+    ):
+        with pytest.raises(FabricError) as caught:
+            attempt()
+        texts.append("".join(traceback.format_exception(caught.value)))
+    assert [text for text in texts if CANARY in text] == []
 
 
 def test_closed_address_is_refused_before_the_dial(source: Source):

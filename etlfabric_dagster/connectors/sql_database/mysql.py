@@ -48,8 +48,7 @@ def _connect(road: Road) -> Any:
     target = road.target
     tls: dict[str, Any] = {} if target.tls == "prefer" else {"ssl": road.tls_context()}
     sock = road.dial()
-    sock.settimeout(None)
-    connection = pymysql.connect(
+    connection: Any = pymysql.connect(
         host=target.host,
         port=target.port,
         user=target.username,
@@ -59,6 +58,7 @@ def _connect(road: Road) -> Any:
         use_unicode=False,
         conv=cast(Any, encoders),
         local_infile=False,
+        read_timeout=problems.DIAL_TIMEOUT_S,
         defer_connect=True,
         **tls,
     )
@@ -68,6 +68,9 @@ def _connect(road: Road) -> Any:
         raise _explain(exc, road) from exc
     except ssl.SSLError as exc:
         raise _explain_tls(exc, road) from exc
+    # A server of another kind waits for us to speak first, hence the timeout above; a query may
+    # think for as long as it likes. (No public way to change it: PyMySQL 1.2.)
+    connection._read_timeout = None
     return connection
 
 

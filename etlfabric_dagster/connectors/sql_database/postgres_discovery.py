@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from psycopg import sql
@@ -36,46 +39,84 @@ select nspname from pg_namespace
 where has_schema_privilege(oid, 'usage') and nspname !~ '^pg_' and nspname <> 'information_schema'
 order by nspname
 """
-_PRIMARY_KEY = """
-select a.attname from pg_index i
+_PRIMARY_KEYS = """
+select i.indrelid, a.attname from pg_index i
 cross join unnest(i.indkey) with ordinality as k(attnum, at)
 join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-where i.indrelid = %s and i.indisprimary order by k.at
+where i.indrelid = any(%s) and i.indisprimary order by i.indrelid, k.at
 """
 _INDEXED = """
-select distinct a.attname from pg_index i
+select distinct i.indrelid, a.attname from pg_index i
 join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-where i.indrelid = %s and i.indisvalid and i.indpred is null
+where i.indrelid = any(%s) and i.indisvalid and i.indpred is null order by 1
 """
-_NULL_FRACTION = """
-select attname from pg_stats where schemaname = %s and tablename = %s and null_frac = 0
+_WITHOUT_NULLS = """
+select tablename, attname from pg_stats where schemaname = %s and null_frac = 0
 """
 
 
 def discover(query: Query, schema: str) -> list[DiscoveredStream]:
-    """Every readable table and view of `schema`."""
-    rows = query(TABLES, (schema,))
+    """Every readable table and view of `schema`: four catalog queries, and one look for NULLs per
+    table that has a nullable time.
+    """
+    tables = {
+        oid: (name, rows) for name, oid, readable, _, rows in query(TABLES, (schema,)) if readable
+    }
+    oids = list(tables)
+    catalog = Catalog(
+        columns={k: [source_column(row) for row in v] for k, v in _by_oid(query(COLUMNS, (oids,)))},
+        keys={k: [row[0] for row in v] for k, v in _by_oid(query(_PRIMARY_KEYS, (oids,)))},
+        indexed={k: {row[0] for row in v} for k, v in _by_oid(query(_INDEXED, (oids,)))},
+        without_nulls=set(query(_WITHOUT_NULLS, (schema,))),
+    )
     return [
-        _stream(query, schema, name, oid, estimate)
-        for name, oid, readable, _, estimate in rows
-        if readable
+        _stream(query, catalog, sql.Identifier(schema, name), oid, name, rows)
+        for oid, (name, rows) in tables.items()
     ]
 
 
 def table_columns(query: Query, oid: int) -> list[SourceColumn]:
     """The columns that the user may read, in order."""
-    return [source_column(row) for row in query(COLUMNS, (oid,))]
+    return [source_column(row[1:]) for row in query(COLUMNS, ([oid],))]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What the catalog says about tables, by oid; `without_nulls` are (table, column) names."""
+
+    columns: dict[int, list[SourceColumn]]
+    keys: dict[int, list[str]]
+    indexed: dict[int, set[str]]
+    without_nulls: set[Any]
+
+
+def _by_oid(rows: list[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    for oid, group in itertools.groupby(rows, key=itemgetter(0)):
+        yield oid, [row[1:] for row in group]
 
 
 def _stream(
-    query: Query, schema: str, name: str, oid: int, estimate: int | None
+    query: Query,
+    catalog: Catalog,
+    table: sql.Identifier,
+    oid: int,
+    name: str,
+    estimate: int | None,
 ) -> DiscoveredStream:
-    columns = table_columns(query, oid)
+    columns, indexed = catalog.columns.get(oid, []), catalog.indexed.get(oid, set())
     readable = {column.name for column in columns}
-    key = [row[0] for row in query(_PRIMARY_KEY, (oid,))]
-    indexed = {row[0] for row in query(_INDEXED, (oid,))}
+    key = catalog.keys.get(oid, [])
     key = key if set(key) <= readable else []
-    full = _never_null(query, schema, name, columns, key, indexed, estimate)
+    full = {column.name for column in columns if not column.nullable}
+    looked_at: list[str] = []
+    for column in columns:
+        if not column.nullable or not may_be_cursor(column, key):
+            continue
+        if column.name in indexed or (estimate is not None and estimate <= CHEAP_ROWS):
+            looked_at.append(column.name)
+        elif (name, column.name) in catalog.without_nulls:
+            full.add(column.name)
+    full |= _without_nulls(query, table, looked_at)
     return DiscoveredStream(
         name=name,
         columns=tuple(ColumnInfo(name=c.name, type=c.type, nullable=c.nullable) for c in columns),
@@ -85,33 +126,13 @@ def _stream(
     )
 
 
-def _never_null(
-    query: Query,
-    schema: str,
-    table: str,
-    columns: list[SourceColumn],
-    key: list[str],
-    indexed: set[str],
-    estimate: int | None,
-) -> set[str]:
-    """Columns without a NULL: by declaration, by looking where that is cheap, by statistics."""
-    full = {column.name for column in columns if not column.nullable}
-    asked = [c for c in columns if c.nullable and may_be_cursor(c, key)]
-    if not asked:
-        return full
-    by_statistics = {row[0] for row in query(_NULL_FRACTION, (schema, table))}
-    for column in asked:
-        cheap = column.name in indexed or (estimate is not None and estimate <= CHEAP_ROWS)
-        if cheap:
-            is_full = not _has_null(query, schema, table, column.name)
-        else:
-            is_full = column.name in by_statistics
-        full |= {column.name} if is_full else set()
-    return full
-
-
-def _has_null(query: Query, schema: str, table: str, column: str) -> bool:
-    statement = sql.SQL("select exists (select from {} where {} is null)").format(
-        sql.Identifier(schema, table), sql.Identifier(column)
-    )
-    return bool(query(statement)[0][0])
+def _without_nulls(query: Query, table: sql.Identifier, columns: list[str]) -> set[str]:
+    """Those of `columns` that hold no NULL now."""
+    if not columns:
+        return set()
+    looks = [
+        sql.SQL("not exists (select from {} where {} is null)").format(table, sql.Identifier(name))
+        for name in columns
+    ]
+    (answers,) = query(sql.SQL("select {}").format(sql.SQL(", ").join(looks)))
+    return {name for name, is_full in zip(columns, answers, strict=True) if is_full}

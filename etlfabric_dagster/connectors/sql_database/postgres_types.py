@@ -21,30 +21,31 @@ _TEXT_ANYWAY = frozenset({"citext"})
 
 COLUMNS = """
 with recursive chain as (
-  select a.attnum, a.attname, a.attnotnull, format_type(a.atttypid, a.atttypmod) as declared,
+  select a.attrelid, a.attnum, a.attname, a.attnotnull,
+         format_type(a.atttypid, a.atttypmod) as declared,
          a.atttypid as typid, a.atttypmod as typmod
   from pg_attribute a
-  where a.attrelid = %s and a.attnum > 0 and not a.attisdropped
+  where a.attrelid = any(%s) and a.attnum > 0 and not a.attisdropped
     and has_column_privilege(a.attrelid, a.attnum, 'select')
   union all
-  select c.attnum, c.attname, c.attnotnull or t.typnotnull, c.declared, t.typbasetype,
+  select c.attrelid, c.attnum, c.attname, c.attnotnull or t.typnotnull, c.declared, t.typbasetype,
          case when t.typtypmod = -1 then c.typmod else t.typtypmod end
   from chain c join pg_type t on t.oid = c.typid where t.typtype = 'd'
 )
-select c.attname, c.declared, not c.attnotnull, format_type(t.oid, c.typmod), t.typname, t.typtype,
-       n.nspname, e.typname, e.typtype, en.nspname
+select c.attrelid, c.attname, c.declared, not c.attnotnull, format_type(t.oid, c.typmod),
+       t.typname, t.typtype, n.nspname, e.typname, e.typtype, en.nspname
 from chain c
 join pg_type t on t.oid = c.typid and t.typtype <> 'd'
 join pg_namespace n on n.oid = t.typnamespace
 left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
 left join pg_namespace en on en.oid = e.typnamespace
-order by c.attnum
+order by c.attrelid, c.attnum
 """
-"""Domains are followed to their base type, whose text is the same."""
+"""Columns of tables, by oid. Domains are followed to their base type, whose text is the same."""
 
 
 def source_column(row: tuple[Any, ...]) -> SourceColumn:
-    """One row of `COLUMNS` as a column."""
+    """One row of `COLUMNS`, without its table, as a column."""
     name, declared, nullable, base, *parts = row
     pg_type, note = _destination(base, *parts)
     return SourceColumn(name, declared, pg_type, nullable, kind_of(pg_type), note)

@@ -40,11 +40,14 @@ class Road:
     def dial(self) -> socket.socket:
         """A connected socket. Raises ConnectorError when nothing answers."""
         try:
-            return socket.create_connection((self.address, self.port), problems.DIAL_TIMEOUT_S)
+            sock = socket.create_connection((self.address, self.port), problems.DIAL_TIMEOUT_S)
         except TimeoutError as exc:
             raise problems.unreachable(self.target, answered=False) from exc
         except OSError as exc:
             raise problems.unreachable(self.target, answered=True) from exc
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
 
 @contextmanager
