@@ -138,6 +138,7 @@ def _parse(name: str, given: Any) -> StreamSettings:
 def _check(name: str, settings: StreamSettings, stream: DiscoveredStream) -> None:
     _check_needs(name, settings)
     known = {column.name for column in stream.columns}
+    known |= set(stream.cursor_candidates) if known else set()  # files add one as they are read
     named = {*settings.primary_key, *settings.columns}
     if settings.cursor:
         named.add(settings.cursor.split(".")[0])

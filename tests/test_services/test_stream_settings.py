@@ -25,6 +25,13 @@ def test_all_picks_incremental_where_key_and_cursor_are_known_else_full():
     assert chosen["orders"][0].cursor == "updated_at"
 
 
+def test_cursor_that_only_appears_as_files_are_read_may_be_chosen():
+    files = ORDERS.model_copy(update={"cursor_candidates": ("_file_modified_at",)})
+    given = {"orders": {"mode": "append", "cursor": "_file_modified_at"}}
+    chosen = stream_settings.resolve(given, Discovery(streams=(files,)))
+    assert chosen["orders"][0].cursor == "_file_modified_at"
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
