@@ -1,16 +1,13 @@
 """What the `alembic` command runs.
 
 `alembic upgrade head` does what `etlfabric db upgrade` does: `public`, then every tenant.
-`alembic revision
---autogenerate` compares `public`; with `-x branch=tenant` it compares the tenant tables with
-those of one tenant.
+`alembic revision --autogenerate` compares `public`; `alembic -n tenant revision --autogenerate`
+compares the tenant tables with those of one tenant.
 """
 
 from __future__ import annotations
 
 from alembic import context
-from alembic.operations import MigrationScript
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from etlfabric_dagster.config import settings
@@ -19,30 +16,26 @@ from etlfabric_dagster.models.base import TENANT_SCHEMA
 from etlfabric_dagster.services import migrations
 
 
-def _is_autogenerate() -> bool:
+def _compares() -> bool:
+    """Whether the command is `revision --autogenerate` or `check`."""
     options = context.config.cmd_opts
-    return bool(options is not None and getattr(options, "autogenerate", False))
+    if options is None:
+        return False
+    return getattr(options, "autogenerate", False) or options.cmd[0].__name__ == "check"
 
 
-def _place(
-    _context: MigrationContext, _revision: object, directives: list[MigrationScript]
-) -> None:
-    """Put the new revision on its branch, in its folder."""
-    branch = context.get_x_argument(as_dictionary=True).get("branch", "public")
-    directives[0].head = f"{branch}@head"
-    directives[0].version_path = str(migrations.branch_folder(branch))
+def _is_ours(name: str | None, _type: str, _parents: object) -> bool:
+    return name != "alembic_version"
 
 
-def _autogenerate() -> None:
-    branch = context.get_x_argument(as_dictionary=True).get("branch", "public")
+def _compare() -> None:
     engine = create_engine(settings.database.set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:
-        if branch == "public":
+        if context.config.config_ini_section != "tenant":
             context.configure(
                 connection=connection,
                 target_metadata=Base.metadata,
-                version_table_schema="public",
-                process_revision_directives=_place,
+                include_name=_is_ours,
                 compare_type=True,
             )
         else:
@@ -55,13 +48,13 @@ def _autogenerate() -> None:
             context.configure(
                 connection=connection,
                 target_metadata=migrations.unqualified(tenant_metadata),
-                process_revision_directives=_place,
+                include_name=_is_ours,
                 compare_type=True,
             )
         context.run_migrations()
 
 
-if _is_autogenerate():
-    _autogenerate()
+if _compares():
+    _compare()
 else:
     migrations.upgrade_all()

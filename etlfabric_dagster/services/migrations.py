@@ -18,7 +18,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy import BLANK_SCHEMA, Connection, Engine, MetaData, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster.config import settings
@@ -80,8 +80,13 @@ def unqualified(metadata: MetaData) -> MetaData:
     """A copy of tenant metadata without its placeholder schema, for comparison in a search_path."""
     copy = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
-        table.to_metadata(copy, schema=cast(str, None), referred_schema_fn=lambda *_: None)
+        no_schema = cast(str, None)  # typed as str, documented as optional
+        table.to_metadata(copy, schema=no_schema, referred_schema_fn=_blank)
     return copy
+
+
+def _blank(*_: object) -> str:
+    return cast(str, BLANK_SCHEMA)
 
 
 def _upgrade(engine: Engine, branch: str, org_id: UUID | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,6 +15,8 @@ from sqlalchemy import create_engine, text
 from etlfabric_dagster.errors import MigrationError
 from etlfabric_dagster.models import Base, tenant_metadata
 from etlfabric_dagster.services import migrations
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -69,3 +74,11 @@ def test_database_newer_than_the_code_is_refused(engine):
         with engine.begin() as conn:
             head = {"head": migrations.head("public")}
             conn.execute(text("UPDATE alembic_version SET version_num = :head"), head)
+
+
+@pytest.mark.parametrize("section", ["alembic", "tenant"])
+def test_alembic_finds_nothing_to_add(org, section):
+    command = [sys.executable, "-m", "alembic", "-n", section, "check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "No new upgrade operations" in done.stdout, done.stderr
+    assert done.returncode == 0
