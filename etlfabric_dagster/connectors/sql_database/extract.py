@@ -72,6 +72,9 @@ def _read(
 ) -> tuple[Layout, list[tuple[str, int]], dict[str, Any] | None]:
     columns = session.columns(plan.name)
     if not columns:
+        readable, closed = session.tables()
+        if plan.name in closed:
+            raise problems.unreadable(target, [plan.name], len(readable) + len(closed))
         raise problems.vanished(target, plan.name)
     layout = lay_out(plan, columns, context, load_id)
     span = span_of(plan, columns, context.state.get(plan.name))

@@ -22,6 +22,7 @@ _SETTINGS = {
     "TimeZone": "UTC",
     "bytea_output": "hex",
     "extra_float_digits": "3",
+    "lock_timeout": "60s",  # a table someone alters is told, not waited for all night
     "search_path": "",
     "statement_timeout": "0",
     "xmloption": "content",

@@ -51,7 +51,8 @@ class PostgresSession:
 
     def discover(self) -> list[DiscoveredStream]:
         """See `session.Session`."""
-        return discover(self._query, self._target.schema)
+        with self._reading(self._target.schema):
+            return discover(self._query, self._target.schema)
 
     def columns(self, table: str) -> list[SourceColumn]:
         """See `session.Session`."""
@@ -63,9 +64,10 @@ class PostgresSession:
         if not column.nullable:
             return 0
         where = {"t": self._table(table), "c": sql.Identifier(column.name)}
-        if not self._one("select exists (select from {t} where {c} is null)", **where):
-            return 0
-        return self._one("select count(*) from {t} where {c} is null", **where)
+        with self._reading(table):
+            if not self._one("select exists (select from {t} where {c} is null)", **where):
+                return 0
+            return self._one("select count(*) from {t} where {c} is null", **where)
 
     def read(
         self,
