@@ -145,9 +145,10 @@ class Call(Iterator[Event]):
 
 def error_of(event: FailedEvent) -> FabricError:
     """The error a child failed with, as its own class."""
+    error_class: type[FabricError] = SandboxError
     found = getattr(errors, event.error_class, None)
-    is_error = isinstance(found, type) and issubclass(found, FabricError)
-    error_class = found if is_error else SandboxError
+    if isinstance(found, type) and issubclass(found, FabricError):
+        error_class = found
     info = event.error
     error = error_class(info.message, info.remedy, code=info.code, **info.where)
     if event.detail:

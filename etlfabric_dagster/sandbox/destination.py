@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -19,12 +19,11 @@ from dlt.common.destination.client import (
     FollowupJobRequest,
     HasFollowupJobs,
     LoadJob,
-    PreparedTableSchema,
     RunnableLoadJob,
 )
-from dlt.common.schema import TColumnSchema, TSchemaTables
+from dlt.common.schema import TSchemaTables
 from dlt.common.storages.file_storage import FileStorage
-from dlt.common.storages.load_storage import ParsedLoadJobFileName
+from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations.exceptions import DatabaseTerminalException
 from dlt.destinations.impl.postgres.factory import PostgresTypeMapper, postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient
@@ -40,6 +39,9 @@ from etlfabric_dagster.schemas.jobs import Warehouse
 
 COPY_CHUNK_BYTES = 1 << 20  # psycopg2's 8 KiB default halves the speed of COPY
 STAGING_LAYOUT = "%s_staging"
+
+Table = Any
+"""A table's or a column's schema: dlt's TypedDicts have no required key, not even the name."""
 
 
 @dataclass
@@ -63,7 +65,7 @@ class ExactTypeMapper(PostgresTypeMapper):
         "text": "text",
     }
 
-    def to_destination_type(self, column: TColumnSchema, table: PreparedTableSchema) -> str:
+    def to_destination_type(self, column: Table, table: Table) -> str:
         exact = column.get(PG_TYPE_HINT)
         if isinstance(exact, str) and types.parse(exact):
             return exact
@@ -98,7 +100,7 @@ class TenantPostgres(postgres):
         capabilities = super()._raw_capabilities()
         capabilities.preferred_loader_file_format = "parquet"
         capabilities.supported_loader_file_formats = ["parquet", "csv"]
-        capabilities.loader_file_format_selector = None
+        capabilities.loader_file_format_selector = None  # pyright: ignore[reportAttributeAccessIssue] - dlt's own default
         capabilities.type_mapper = ExactTypeMapper
         return capabilities
 
@@ -113,7 +115,7 @@ class TenantClient(PostgresClient):
     plan: ClassVar[LoadPlan]
 
     def create_load_job(
-        self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
+        self, table: Table, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
         file_format = ParsedLoadJobFileName.parse(file_path).file_format
         if file_format == "csv":
@@ -131,12 +133,12 @@ class TenantClient(PostgresClient):
 
     def update_stored_schema(
         self,
-        only_tables: Iterable[str] | None = None,
-        expected_update: TSchemaTables | None = None,
+        only_tables: Any = None,
+        expected_update: Any = None,
         force: bool = False,
     ) -> TSchemaTables | None:
         """Look at the tables themselves every time: one may have been dropped behind our back."""
-        tables = None if only_tables is None else list(only_tables)
+        tables: Any = None if only_tables is None else list(only_tables)
         try:
             return super().update_stored_schema(tables, expected_update, True)
         except DatabaseTerminalException as exc:
@@ -146,27 +148,23 @@ class TenantClient(PostgresClient):
             return super().update_stored_schema(tables, expected_update, True)
 
     def _create_append_followup_jobs(
-        self, table_chain: Sequence[PreparedTableSchema]
+        self, table_chain: Sequence[Table]
     ) -> list[FollowupJobRequest]:
         if not self._is_data(table_chain[0]["name"]):
             return []
         return [SqlStagingCopyFollowupJob.from_table_chain(table_chain, self.sql_client)]
 
-    def _create_merge_followup_jobs(
-        self, table_chain: Sequence[PreparedTableSchema]
-    ) -> list[FollowupJobRequest]:
+    def _create_merge_followup_jobs(self, table_chain: Sequence[Table]) -> list[FollowupJobRequest]:
         truncates = table_chain[0]["name"] in self.plan.truncate
         job = TruncateMergeJob if truncates else SqlMergeFollowupJob
         return [job.from_table_chain(table_chain, self.sql_client)]
 
     def _create_replace_followup_jobs(
-        self, table_chain: Sequence[PreparedTableSchema]
+        self, table_chain: Sequence[Table]
     ) -> list[FollowupJobRequest]:
         return [ReplaceRequest(table_chain)]
 
-    def _get_column_def_sql(
-        self, c: TColumnSchema, table: PreparedTableSchema | None = None
-    ) -> str:
+    def _get_column_def_sql(self, c: Table, table: Table | None = None) -> str:
         """No NOT NULL: a column that sources call required can be added to a table with rows."""
         assert table is not None
         name = self.sql_client.escape_column_name(c["name"])
@@ -181,7 +179,7 @@ class TruncateMergeJob(SqlMergeFollowupJob):
 
     @classmethod
     def _gen_table_setup_clauses(
-        cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
+        cls, table_chain: Sequence[Table], sql_client: SqlClientBase[Any]
     ) -> list[str]:
         names = [sql_client.make_qualified_table_name(table["name"]) for table in table_chain]
         return [f"TRUNCATE TABLE {', '.join(names)}"]
@@ -192,7 +190,7 @@ class CopyJob(RunnableLoadJob, HasFollowupJobs):
 
     def copy(self, columns: Sequence[str], options: str, file: Any) -> None:
         """Send `file` to the server."""
-        client = self._job_client.sql_client
+        client: Any = self._job_client.sql_client  # pyright: ignore[reportAttributeAccessIssue]
         listed = ", ".join(map(client.escape_column_name, columns))
         table = client.make_qualified_table_name(self.load_table_name)
         statement = f"COPY {table} ({listed}) FROM STDIN WITH (FORMAT csv, {options})"

@@ -118,10 +118,12 @@ class Extraction:
 
     def _unchanged(self) -> set[str]:
         """Streams of which the source has no new row: they never enter dlt."""
+        known = self._pipeline.families(stream.table for stream in self._job.streams)
         cursors = {
             stream.name: cursor
             for stream in self._job.streams
-            if self._may_be_unchanged(stream) and (cursor := self._cursor(stream)) is not None
+            if self._may_be_unchanged(stream, known[stream.table])
+            and (cursor := self._cursor(stream)) is not None
         }
         if not cursors:
             return set()
@@ -129,9 +131,8 @@ class Extraction:
         changed = self._connector.probe(self._job.source, streams, deepcopy(cursors))
         return set(cursors) - changed
 
-    def _may_be_unchanged(self, stream: StreamPlan) -> bool:
+    def _may_be_unchanged(self, stream: StreamPlan, known: list[str]) -> bool:
         by_cursor = stream.mode in (LoadMode.INCREMENTAL, LoadMode.APPEND, LoadMode.MERGE)
-        known = self._pipeline.table_names(stream.table)
         complete = bool(known) and all(table in self._tables for table in known)
         plain = bool(stream.cursor) and not stream.lag_s and not stream.full_refresh
         return by_cursor and plain and complete

@@ -4,11 +4,11 @@ model that selects them breaks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dlt.normalize import normalize
+import dlt.normalize.normalize
 
 from etlfabric_dagster.sandbox.catalog import Tables
 
@@ -20,10 +20,11 @@ NullColumns = dict[str, set[str]]
 def recorded() -> Iterator[NullColumns]:
     """Collect what the normalizer finds while the block runs (dlt 1.31 only logs it)."""
     found: NullColumns = {}
+    normalize: Any = dlt.normalize.normalize
     original = normalize.reconcile_null_only_columns
 
-    def record(schema: Any, columns: Any) -> Mapping[str, Any]:
-        result = original(schema, columns)
+    def record(schema: Any, columns: Any) -> dict[str, Any]:
+        result: dict[str, Any] = original(schema, columns)
         for table, listed in result.items():
             found.setdefault(table, set()).update(column["name"] for column in listed)
         return result

@@ -100,7 +100,7 @@ class SchemaGate:
         table = partial_table["name"]
         if self._policy is SchemaPolicy.EVOLVE or table in schema.dlt_table_names():
             return partial_table, []
-        known = schema.tables.get(table)
+        known: Any = schema.tables.get(table)
         if known is None and table != self._stream.table and not self.takes(table, None, {}):
             return None, [("tables", table, "discard_row")]
         if known is None:

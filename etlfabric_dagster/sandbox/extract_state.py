@@ -9,14 +9,13 @@ import base64
 import json
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import dlt
 from dlt.common.schema.utils import get_nested_tables, has_table_seen_data, is_complete_column
-from dlt.extract.extract import Extract
 from dlt.pipeline.pipeline import Pipeline
 
 from etlfabric_dagster.sandbox.catalog import Tables
@@ -36,14 +35,15 @@ class LoadPipeline(Pipeline):
     """Called when a stream was read and before its state is written."""
 
     def _bump_version_and_extract_state(
-        self, state: Any, extract_state: bool, extract: Extract | None = None, *a: Any, **kw: Any
+        self, state: Any, extract_state: bool, extract: Any = None, *a: Any, **kw: Any
     ) -> None:
         # Called with an Extract at the end of an extraction, just before its state is packed.
         if extract is not None:
             if self.before_state:
                 self.before_state()
             state.setdefault("sources", {})[OWN_SOURCE] = deepcopy(self.own_state)
-        super()._bump_version_and_extract_state(state, extract_state, extract, *a, **kw)
+        arguments: Any = (state, extract_state, extract, *a)
+        super()._bump_version_and_extract_state(*arguments, **kw)
 
     @classmethod
     def without_destination(cls, folder: Path, destination: TenantPostgres) -> LoadPipeline:
@@ -83,7 +83,18 @@ class LoadPipeline(Pipeline):
 
     def table_names(self, root: str) -> list[str]:
         """The root and its nested tables that ever had rows, parents first."""
-        return [t["name"] for t in self._family(root) if has_table_seen_data(t)]
+        return self.families([root])[root]
+
+    def families(self, roots: Iterable[str]) -> dict[str, list[str]]:
+        """The same for several roots; dlt parses its schema anew each time it is asked for it."""
+        tables: Any = self.default_schema.tables if self.default_schema_name else {}
+        nested: Any = get_nested_tables
+        return {
+            root: [t["name"] for t in nested(tables, root) if has_table_seen_data(t)]
+            if root in tables
+            else []
+            for root in roots
+        }
 
     def parent_of(self, table: str) -> str | None:
         """The nested table's parent."""
@@ -103,9 +114,8 @@ class LoadPipeline(Pipeline):
         }
 
     def _family(self, root: str) -> list[Any]:
-        if not self.default_schema_name or root not in self.default_schema.tables:
-            return []
-        return get_nested_tables(self.default_schema.tables, root)
+        tables = self.default_schema.tables if self.default_schema_name else {}
+        return get_nested_tables(tables, root) if root in tables else []
 
     def pack(self) -> str:
         """State and schemas as they stand, opaque."""

@@ -185,7 +185,7 @@ class StreamLoad:
             resource.apply_hints(merge_key=list(self.primary_key))  # absent rows are not gone
         return resource
 
-    def _disposition(self) -> str:
+    def _disposition(self) -> Any:
         if self.replaces:
             return "replace"
         return "append" if self.appends else "merge"

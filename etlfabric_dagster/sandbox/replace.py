@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from dlt.common.destination.client import PreparedTableSchema, RunnableLoadJob
+from dlt.common.destination.client import RunnableLoadJob
 from dlt.common.storages.file_storage import FileStorage
-from dlt.common.storages.load_storage import ParsedLoadJobFileName
+from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations.exceptions import DatabaseTerminalException, DatabaseTransientException
 from dlt.destinations.job_impl import FollowupJobRequestImpl
 from psycopg import sql
@@ -35,7 +35,7 @@ WHERE d.defaclnamespace = %s::regnamespace AND d.defaclobjtype = 'r'
 class ReplaceRequest(FollowupJobRequestImpl):
     """Asks for a ReplaceJob: the file lists the table chain with its columns."""
 
-    def __init__(self, table_chain: Sequence[PreparedTableSchema]) -> None:
+    def __init__(self, table_chain: Sequence[Any]) -> None:
         root = table_chain[0]["name"]
         name = ParsedLoadJobFileName(root, ParsedLoadJobFileName.new_file_id(), 0, "sql")
         super().__init__(name.file_name())
