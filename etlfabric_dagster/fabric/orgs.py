@@ -33,16 +33,26 @@ class Orgs:
     def create(self, slug: str, *, name: str) -> Org:
         """Create an org with its schemas and roles. Raises ConflictError when the slug is taken.
 
-        >>> acme = fabric.orgs.create("acme", name="Acme Inc.")  # doctest: +SKIP
+        >>> example = fabric.orgs.create("example", name="Example Inc.")
+        >>> example.info.status.value
+        'active'
         """
         return Org(self._actor, _run(orgs.create(self._actor, slug, name)))
 
     def get(self, slug: str) -> Org:
-        """One org. Raises NotFoundError."""
+        """One org. Raises NotFoundError.
+
+        >>> fabric.orgs.get("demo").info.name
+        'Demo shop'
+        """
         return Org(self._actor, _run(orgs.get(self._actor, slug)))
 
     def list(self) -> list[Org]:
-        """All orgs by slug."""
+        """All orgs by slug.
+
+        >>> [org.slug for org in fabric.orgs.list()]
+        [...'demo'...]
+        """
         found: list[Org] = []
         cursor: str | None = None
         while True:
@@ -86,6 +96,11 @@ class Org(InOrg):
 
         Raises InvalidInputError, ConflictError, ConnectorError. When the source cannot be
         discovered the connection is removed again.
+
+        >>> spend = {"name": "spend", "glob": "marketing_spend.csv", "format": "csv"}
+        >>> config = {"bucket_url": "uploads://", "streams": [spend]}
+        >>> demo.register_source("files", connector="filesystem", config=config).streams[0].table
+        'files__spend'
         """
         self.connections.create(name, connector=connector, config=config, credentials=credentials)
         try:
@@ -103,27 +118,54 @@ class Org(InOrg):
     def query(self, sql: str, *, limit: int = 1000) -> TableResult:
         """Rows of a query, as the org's read-only login; search path marts, staging, raw.
 
-        >>> acme.query("select count(*) from daily_orders").rows  # doctest: +SKIP
-        ((365,),)
+        >>> demo.query("select count(*) > 1000 from daily_orders").rows
+        ((True,),)
         """
         return _run(dbt_models.query(self._actor, self._slug, sql, limit=limit))
 
     def bi_credentials(self, *, roll: bool = False) -> BiCredentials:
-        """The stable login for BI tools; with `roll` a new password."""
+        """The stable login for BI tools; with `roll` a new password.
+
+        >>> url = demo.bi_credentials(roll=True).url
+        >>> url.startswith("postgresql://tenant_")
+        True
+        """
         return self._scoped(lambda scope: orgs.bi_credentials(scope, roll=roll))
 
     def suspend(self) -> None:
-        """Cancel its runs, close its logins, skip its schedules. Data is kept."""
+        """Cancel its runs, close its logins, skip its schedules. Data is kept.
+
+        >>> asleep = fabric.orgs.create("asleep", name="Asleep Ltd.")
+        >>> asleep.suspend()
+        >>> asleep.info.status.value
+        'suspended'
+        """
         self.info = _run(orgs.suspend(self._actor, self._slug))
 
     def resume(self) -> None:
-        """Open it again."""
+        """Open it again.
+
+        >>> awake = fabric.orgs.create("awake", name="Awake Ltd.")
+        >>> awake.resume()
+        >>> awake.info.status.value
+        'active'
+        """
         self.info = _run(orgs.resume(self._actor, self._slug))
 
     def export(self, directory: Path | str) -> ExportReport:
-        """Write everything as JSON, dbt files and CSV into a new directory."""
+        """Write everything as JSON, dbt files and CSV into a new directory.
+
+        >>> report = demo.export(folder / "demo")
+        >>> "marts.daily_orders" in report.tables
+        True
+        """
         return _run(export(self._actor, self._slug, Path(directory)))
 
     def erase(self) -> EraseReport:
-        """Remove it everywhere, Dagster's records included; reports what was there."""
+        """Remove it everywhere, Dagster's records included; reports what was there.
+
+        >>> leaving = fabric.orgs.create("leaving", name="Leaving Ltd.")
+        >>> leaving.erase().schemas
+        5
+        """
         return erase_org(self._actor, self._slug)

@@ -29,17 +29,30 @@ class Connections(InOrg):
         config: Mapping[str, Any],
         credentials: Mapping[str, str] | None = None,
     ) -> ConnectionOut:
-        """Store a connection; nothing is dialled. Raises InvalidInputError, ConflictError."""
+        """Store a connection; nothing is dialled. Raises InvalidInputError, ConflictError.
+
+        >>> config = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
+        >>> demo.connections.create("crm", connector="rest_api", config=config).name
+        'crm'
+        """
         return self._scoped(
             lambda scope: connections.create(scope, name, connector, config, credentials)
         )
 
     def get(self, name: str) -> ConnectionOut:
-        """One connection, without secrets. Raises NotFoundError."""
+        """One connection, without secrets. Raises NotFoundError.
+
+        >>> demo.connections.get("shop").secrets
+        ('password',)
+        """
         return self._scoped(lambda scope: connections.get(scope, name))
 
     def list(self) -> tuple[ConnectionOut, ...]:
-        """All connections by name."""
+        """All connections by name.
+
+        >>> [connection.name for connection in demo.connections.list()]
+        [...'marketing'...'shop']
+        """
         return self._scoped(connections.list_connections).items
 
     def update(
@@ -49,21 +62,40 @@ class Connections(InOrg):
         config: Mapping[str, Any] | None = None,
         credentials: Mapping[str, str] | None = None,
     ) -> ConnectionOut:
-        """Replace the config, and those credentials that are given."""
+        """Replace the config, and those credentials that are given.
+
+        >>> config = demo.connections.get("shop").config
+        >>> demo.connections.update("shop", config=config | {"tls": "prefer"}).config["tls"]
+        'prefer'
+        """
         return self._scoped(
             lambda scope: connections.update(scope, name, config=config, secrets=credentials)
         )
 
     def delete(self, name: str) -> None:
-        """Delete it; loaded tables stay. Raises ConflictError while pipelines use it."""
+        """Delete it; loaded tables stay. Raises ConflictError while pipelines use it.
+
+        >>> config = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
+        >>> connection = demo.connections.create("old_crm", connector="rest_api", config=config)
+        >>> demo.connections.delete("old_crm")
+        """
         self._scoped(lambda scope: connections.delete(scope, name))
 
     def check(self, name: str) -> CheckResult:
-        """Try it for real."""
+        """Try it for real.
+
+        >>> result = demo.connections.check("shop")
+        >>> result.ok, result.cause
+        (True, '')
+        """
         return _run(connections.check(self._actor, self._slug, name))
 
     def discover(self, name: str) -> tuple[DiscoveredStream, ...]:
-        """What it offers. Raises ConnectorError."""
+        """What it offers. Raises ConnectorError.
+
+        >>> [stream.name for stream in demo.connections.discover("marketing")]
+        ['spend']
+        """
         return _run(connections.discover(self._actor, self._slug, name)).streams
 
 
@@ -80,7 +112,12 @@ class Pipelines(InOrg):
         schema_policy: SchemaPolicy | str = SchemaPolicy.EVOLVE,
         models: str | None = None,
     ) -> PipelineOut:
-        """Create a pipeline. Raises InvalidInputError, ConflictError, ConnectorError."""
+        """Create a pipeline. Raises InvalidInputError, ConflictError, ConnectorError.
+
+        >>> pipeline = demo.pipelines.create("nightly", models="daily_orders")
+        >>> pipeline.connection is None
+        True
+        """
         return _run(
             pipelines.create(
                 self._actor,
@@ -95,11 +132,19 @@ class Pipelines(InOrg):
         )
 
     def get(self, name: str) -> PipelineOut:
-        """One pipeline with its streams. Raises NotFoundError."""
+        """One pipeline with its streams. Raises NotFoundError.
+
+        >>> [stream.mode.value for stream in demo.pipelines.get("shop").streams][:1]
+        ['incremental']
+        """
         return self._scoped(lambda scope: pipelines.get(scope, name))
 
     def list(self) -> tuple[PipelineOut, ...]:
-        """All pipelines by name, without their streams."""
+        """All pipelines by name, without their streams.
+
+        >>> [pipeline.name for pipeline in demo.pipelines.list()]
+        [...'marketing'...'shop']
+        """
         return self._scoped(pipelines.list_pipelines).items
 
     def update(
@@ -110,7 +155,11 @@ class Pipelines(InOrg):
         schema_policy: SchemaPolicy | str | None = None,
         models: str | None = None,
     ) -> PipelineOut:
-        """Change what is given."""
+        """Change what is given.
+
+        >>> demo.pipelines.update("shop", schema_policy="evolve").schema_policy.value
+        'evolve'
+        """
         policy = SchemaPolicy(schema_policy) if schema_policy else None
         return _run(
             pipelines.update(
@@ -124,15 +173,27 @@ class Pipelines(InOrg):
         )
 
     def pause(self, name: str) -> PipelineOut:
-        """Stop its schedule."""
+        """Stop its schedule.
+
+        >>> demo.pipelines.pause("marketing").paused
+        True
+        """
         return self._scoped(lambda scope: pipelines.set_paused(scope, name, paused=True))
 
     def resume(self, name: str) -> PipelineOut:
-        """Let its schedule go on."""
+        """Let its schedule go on.
+
+        >>> demo.pipelines.resume("marketing").paused
+        False
+        """
         return self._scoped(lambda scope: pipelines.set_paused(scope, name, paused=False))
 
     def delete(self, name: str) -> None:
-        """Delete it; loaded tables and the history of its runs stay."""
+        """Delete it; loaded tables and the history of its runs stay.
+
+        >>> pipeline = demo.pipelines.create("hourly", models="daily_orders")
+        >>> demo.pipelines.delete("hourly")
+        """
         _run(pipelines.delete(self._actor, self._slug, name))
 
 
@@ -140,7 +201,12 @@ class Uploads(InOrg):
     """Files for `uploads://` connections."""
 
     def put(self, file: Path | str | BinaryIO, name: str | None = None) -> UploadOut:
-        """Store a file, streamed; `name` is needed for an open file."""
+        """Store a file, streamed; `name` is needed for an open file.
+
+        >>> import io
+        >>> demo.uploads.put(io.BytesIO(b"id\\n1\\n"), "ids.csv").size_bytes
+        5
+        """
         if isinstance(file, Path | str):
             with Path(file).open("rb") as content:
                 return self.put(content, name or Path(file).name)
@@ -148,9 +214,18 @@ class Uploads(InOrg):
         return self._scoped(lambda scope: uploads.put(scope, stored, file))
 
     def list(self) -> list[UploadOut]:
-        """All files by name."""
+        """All files by name.
+
+        >>> [upload.name for upload in demo.uploads.list()]
+        [...'marketing_spend.csv']
+        """
         return self._scoped(uploads.list_uploads)
 
     def delete(self, name: str) -> None:
-        """Remove a file; what was loaded from it stays."""
+        """Remove a file; what was loaded from it stays.
+
+        >>> import io
+        >>> upload = demo.uploads.put(io.BytesIO(b"id\\n1\\n"), "old.csv")
+        >>> demo.uploads.delete("old.csv")
+        """
         self._scoped(lambda scope: uploads.delete(scope, name))

@@ -71,15 +71,21 @@ class Run(InOrg):
         return self.info.error
 
     def refresh(self) -> Run:
-        """Look again."""
+        """Look again.
+
+        >>> run = next(demo.runs.list(pipeline="marketing"))
+        >>> run.refresh().id == run.id
+        True
+        """
         self.info = self._scoped(lambda scope: runs.get(scope, self.info.id))
         return self
 
     def wait(self, timeout_s: float | None = None) -> Run:
         """Until it has ended. Raises TimeoutError; the run goes on then.
 
-        >>> acme.runs.start("shop").wait(timeout_s=120).status  # doctest: +SKIP
-        <RunStatus.SUCCEEDED: 'succeeded'>
+        >>> run = demo.runs.start("marketing").wait(timeout_s=120)
+        >>> run.status.value
+        'succeeded'
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not (_run(runs.status_of(self.id)) or RunStatus.CANCELED).is_final:
@@ -89,17 +95,32 @@ class Run(InOrg):
         return self.refresh()
 
     def cancel(self) -> Run:
-        """Cancel it. Raises ConflictError when it has ended."""
+        """Cancel it. Raises ConflictError when it has ended.
+
+        >>> run = demo.runs.start("marketing").cancel()
+        >>> run.wait(timeout_s=120).status.value
+        'canceled'
+        """
         self.info = self._scoped(lambda scope: runs.request_cancel(scope, self.info.id))
         return self
 
     def retry(self) -> Run:
-        """The same again, as a new run."""
+        """The same again, as a new run.
+
+        >>> run = demo.runs.start("marketing").wait(timeout_s=120)
+        >>> run.retry().wait(timeout_s=120).info.trigger.value
+        'retry'
+        """
         again = self._scoped(lambda scope: runs.retry(scope, self.info.id))
         return Run(self._actor, self._slug, again)
 
     def logs(self) -> list[LogLine]:
-        """All log lines so far, oldest first."""
+        """All log lines so far, oldest first.
+
+        >>> run = demo.runs.start("marketing").wait(timeout_s=120)
+        >>> run.logs()[0].message
+        'Loading spend.'
+        """
 
         async def org_id(scope: OrgScope) -> UUID:
             return scope.org_id
@@ -117,20 +138,34 @@ class Runs(InOrg):
         streams: tuple[str, ...] | None = None,
         full_refresh: tuple[str, ...] = (),
     ) -> Run:
-        """Queue a run. Raises NotFoundError, OrgSuspendedError, InvalidInputError."""
+        """Queue a run. Raises NotFoundError, OrgSuspendedError, InvalidInputError.
+
+        >>> run = demo.runs.start("shop", streams=("orders",)).wait(timeout_s=120)
+        >>> list(run.streams)
+        ['orders']
+        """
         selection = RunSelection(streams=streams, full_refresh=full_refresh)
         started = self._scoped(lambda scope: runs.start(scope, pipeline, selection=selection))
         return Run(self._actor, self._slug, started)
 
     def get(self, run_id: UUID | str) -> Run:
-        """One run. Raises NotFoundError."""
+        """One run. Raises NotFoundError.
+
+        >>> run = next(demo.runs.list())
+        >>> demo.runs.get(run.id).info.pipeline == run.info.pipeline
+        True
+        """
         found = self._scoped(lambda scope: runs.get(scope, UUID(str(run_id))))
         return Run(self._actor, self._slug, found)
 
     def list(
         self, *, pipeline: str | None = None, status: RunStatus | None = None
     ) -> Iterator[Run]:
-        """Runs, newest first, fetched page by page."""
+        """Runs, newest first, fetched page by page.
+
+        >>> {run.info.pipeline for run in demo.runs.list(pipeline="shop")}
+        {'shop'}
+        """
         cursor: str | None = None
         while True:
             page = self._page(pipeline, status, cursor)
@@ -156,7 +191,12 @@ class Schedules(InOrg):
         interval_s: int | None = None,
         timezone: str = "UTC",
     ) -> ScheduleOut:
-        """Give a pipeline its schedule: five cron fields or an interval, in an IANA zone."""
+        """Give a pipeline its schedule: five cron fields or an interval, in an IANA zone.
+
+        >>> schedule = demo.schedules.set("shop", cron="0 6 * * 1-5", timezone="Europe/Berlin")
+        >>> schedule.cron, schedule.timezone
+        ('0 6 * * 1-5', 'Europe/Berlin')
+        """
         return self._scoped(
             lambda scope: schedules.set_schedule(
                 scope, pipeline, cron=cron, interval_s=interval_s, timezone=timezone
@@ -164,11 +204,20 @@ class Schedules(InOrg):
         )
 
     def remove(self, pipeline: str) -> None:
-        """Remove it; runs can still be started by hand."""
+        """Remove it; runs can still be started by hand.
+
+        >>> schedule = demo.schedules.set("marketing", interval_s=86400)
+        >>> demo.schedules.remove("marketing")
+        """
         self._scoped(lambda scope: schedules.remove(scope, pipeline))
 
     def list(self) -> tuple[ScheduleOut, ...]:
-        """All schedules."""
+        """All schedules.
+
+        >>> schedule = demo.schedules.set("shop", cron="0 6 * * 1-5")
+        >>> [schedule.pipeline for schedule in demo.schedules.list()]
+        ['shop']
+        """
         return self._scoped(schedules.list_schedules).items
 
 
@@ -178,26 +227,49 @@ class DbtModels(InOrg):
     def put(self, path: str, *, sql: str) -> DbtModelOut:
         """Store a file (SQL, YAML or CSV); parsed first. Raises TransformError, InvalidInputError.
 
-        >>> acme.dbt_models.put("marts/one.sql", sql="select 1 as one")  # doctest: +SKIP
+        >>> demo.dbt_models.put("marts/one.sql", sql="select 1 as one").kind
+        'model'
         """
         return _run(dbt_models.put(self._actor, self._slug, path, sql))
 
     def get(self, path: str) -> DbtModelOut:
-        """One file with its content. Raises NotFoundError."""
+        """One file with its content. Raises NotFoundError.
+
+        >>> demo.dbt_models.get("staging/stg_orders.sql").origin.value
+        'generated'
+        """
         return self._scoped(lambda scope: dbt_models.get(scope, path))
 
     def list(self) -> tuple[DbtModelOut, ...]:
-        """All files by path, generated ones included."""
+        """All files by path, generated ones included.
+
+        >>> "marts/daily_orders.sql" in [model.path for model in demo.dbt_models.list()]
+        True
+        """
         return self._scoped(dbt_models.list_models).items
 
     def delete(self, path: str) -> None:
-        """Delete a file; refused while others refer to it."""
+        """Delete a file; refused while others refer to it.
+
+        >>> model = demo.dbt_models.put("marts/two.sql", sql="select 2 as two")
+        >>> demo.dbt_models.delete("marts/two.sql")
+        """
         _run(dbt_models.delete(self._actor, self._slug, path))
 
     def preview(self, path: str, *, limit: int = 20) -> TableResult:
-        """First rows of a model, run read-only."""
+        """First rows of a model, run read-only.
+
+        >>> found = demo.dbt_models.preview("marts/daily_orders.sql", limit=3)
+        >>> len(found.rows), found.columns[0].name
+        (3, 'day')
+        """
         return _run(dbt_models.preview(self._actor, self._slug, path, limit=limit))
 
     def import_project(self, files: Mapping[str, bytes]) -> ImportReport:
-        """Take an existing dbt project: path → content."""
+        """Take an existing dbt project: path → content.
+
+        >>> report = demo.dbt_models.import_project({"models/three.sql": b"select 3 as three"})
+        >>> report.imported
+        ('marts/three.sql',)
+        """
         return _run(dbt_models.import_project(self._actor, self._slug, files))
