@@ -92,6 +92,10 @@ class _Execution:
             marked = self._instance.get_run_by_id(plan.run.run_id)
             canceled = marked and marked.status is dg.DagsterRunStatus.CANCELED
             self._status = RunStatus.CANCELED if canceled else RunStatus.FAILED
+        if self._lease.canceled and self._status is RunStatus.FAILED:
+            # interrupted before its first step, which Dagster calls a failure
+            self._instance.report_run_canceled(plan.run)
+            self._status = RunStatus.CANCELED
 
     def _newest_version(self) -> int:
         state = aio.run(snapshots.state_of(self._claimed.org_id))

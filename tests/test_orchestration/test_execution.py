@@ -11,12 +11,13 @@ from uuid import UUID
 import dagster as dg
 import pytest
 from sqlalchemy import delete, func, select, update
+from tenacity import retry, stop_after_delay, wait_fixed
 
 from etlfabric_dagster import aio, storage
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConnectorError, SandboxError
 from etlfabric_dagster.models import Pipeline, Run
-from etlfabric_dagster.orchestration import attempts, records
+from etlfabric_dagster.orchestration import attempts, plans, records
 from etlfabric_dagster.orchestration.execution import execute_attempt
 from etlfabric_dagster.orchestration.publishing import encode
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
@@ -341,6 +342,40 @@ async def test_a_running_run_is_canceled_in_both(shop: OrgOut, fenced: dg.Dagste
         await runs.request_cancel(scope, run.id)
     await asyncio.to_thread(worker.join, 20)
     assert ends == [RunStatus.CANCELED]
+    ended = await show(shop, run)
+    assert (ended.status, ended.error) == ("canceled", None)
+    dagster_run = fenced.get_run_by_id(str(run.id))
+    assert dagster_run
+    assert dagster_run.status is dg.DagsterRunStatus.CANCELED
+
+
+async def test_a_run_canceled_before_its_first_step_is_canceled_in_both(
+    shop: OrgOut,
+    fenced: dg.DagsterInstance,
+    execute: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = await start(shop)
+    make = plans.make
+
+    @retry(stop=stop_after_delay(20), wait=wait_fixed(0.02))
+    def wait_until_told() -> None:
+        told = fenced.get_run_by_id(str(run.id))
+        assert told
+        assert told.status is dg.DagsterRunStatus.CANCELING
+
+    async def cancel() -> None:
+        async with org_scope(OPERATOR, shop.slug) as scope:
+            await runs.request_cancel(scope, run.id)
+
+    def make_and_cancel(*arguments: Any) -> plans.Plan:
+        plan = make(*arguments)
+        aio.run(cancel())
+        wait_until_told()
+        return plan
+
+    monkeypatch.setattr(plans, "make", make_and_cancel)
+    assert await execute(run) is RunStatus.CANCELED
     ended = await show(shop, run)
     assert (ended.status, ended.error) == ("canceled", None)
     dagster_run = fenced.get_run_by_id(str(run.id))
