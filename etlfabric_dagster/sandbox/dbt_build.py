@@ -82,19 +82,20 @@ def choose(manifest: Manifest, select: tuple[str, ...]) -> set[str]:
 
 def _tell_results(report: Callable[[NodeEvent], None]) -> None:
     """dbt's events lack compiled SQL, so results are taken where dbt itself takes them."""
-    take = GraphRunnableTask._handle_result
+    tasks: Any = GraphRunnableTask
+    take = tasks._handle_result
 
-    def handle_result(task: GraphRunnableTask, result: RunResult) -> None:
+    def handle_result(task: Any, result: RunResult) -> None:
         take(task, result)
         if not result.node.is_ephemeral_model:
             report(_event(result))
 
-    GraphRunnableTask._handle_result = handle_result
+    tasks._handle_result = handle_result
 
 
 def _event(result: RunResult) -> NodeEvent:
     node: Any = result.node
-    status = STATUS.get(result.status, str(result.status))
+    status = STATUS[NodeStatus(result.status)]
     path = dbt_errors.tenant_path(node.original_file_path) or ""
     return NodeEvent(
         unique_id=node.unique_id,

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from etlfabric_dagster.errors import TransformError
+from etlfabric_dagster.errors import FabricError, SandboxError, TransformError
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.dbt_models import DbtFile
 
 _PATH = re.compile(
     r"\b(?:models|staging|marts|macros|seeds|snapshots|tests|analyses|platform)/[\w./\-]+\.\w+"
 )
+_REFUSED = re.compile(r"authentication failed|connection to server .* failed|could not connect")
 _LINE = re.compile(r"\bline (\d+)")
 _HEADER = re.compile(r"^(?:\w+ )+Error(?: in .*)?$")
 _MISSING_REF = re.compile(r"depends on a node named '([^']+)'(?: in package '([^']+)')?")
@@ -32,11 +33,17 @@ _HINT = re.compile(r'Perhaps you meant to reference the column "(?:[\w]+\.)?([^"
 _SQL_LINE = re.compile(r"LINE \d+: (.*)")
 
 
-def translate(exc: BaseException, files: Sequence[DbtFile] = ()) -> TransformError:
-    """One TransformError for whatever dbt raised while parsing or compiling."""
+def translate(exc: BaseException, files: Sequence[DbtFile] = ()) -> FabricError:
+    """One error for whatever dbt raised: TransformError, or SandboxError without a database."""
     if isinstance(exc, TransformError):
         return exc
     text = str(exc)
+    if found := _REFUSED.search(text):
+        return SandboxError(
+            "The org's database "
+            + ("refused the login." if "authentication" in found[0] else "cannot be reached."),
+            "Start the run again; if it repeats, see whether the database is up: etlfabric status",
+        )
     path = _path_of(exc, text)
     for rule in (_cycle, _duplicate, _missing_source, _missing_ref, _env_var):
         found = rule(text, path, files)

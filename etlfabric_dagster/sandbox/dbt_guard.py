@@ -44,9 +44,11 @@ _is_safe_attribute = MacroFuzzEnvironment.is_safe_attribute
 
 def install(password: str) -> None:
     """Close this process for the login with `password`. Idempotent; the last password counts."""
-    MacroFuzzEnvironment.is_safe_attribute = is_safe_attribute
+    environment: Any = MacroFuzzEnvironment
+    environment.is_safe_attribute = is_safe_attribute
     Credentials.__repr__ = _redacted  # an error that prints a connection would print its login
-    dbt.cli.requires.get_env = dict  # env_var() finds nothing; its default still works
+    requires: Any = dbt.cli.requires
+    requires.get_env = dict  # env_var() finds nothing; its default still works
     hide_password(password)
 
 

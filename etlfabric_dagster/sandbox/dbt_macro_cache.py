@@ -21,20 +21,23 @@ from dbt_common.clients.jinja import MacroFuzzEnvironment, get_environment
 BUILD_MACROS = ("materializations", "adapters", "relations", "generic_test", "name", "platform")
 """Parts of the paths of the macros that are compiled beforehand."""
 
-_parse = MacroParser.parse_unparsed_macros
-_calls = dbt.parser.manifest.statically_extract_macro_calls
+_parser: Any = MacroParser
+_loader: Any = dbt.parser.manifest
+_environment: Any = MacroFuzzEnvironment
+_parse = _parser.parse_unparsed_macros
+_calls = _loader.statically_extract_macro_calls
 _macros: dict[tuple[str, str, str], list[Macro]] = {}
 _macro_calls: dict[str, list[str]] = {}
-_compile = MacroFuzzEnvironment.compile
+_compile = _environment.compile
 _code: dict[tuple[type, str], CodeType] = {}
 _filling = True
 
 
 def install() -> None:
     """Keep what is parsed from now on, until `freeze`."""
-    MacroParser.parse_unparsed_macros = _parse_cached
-    dbt.parser.manifest.statically_extract_macro_calls = _calls_cached
-    MacroFuzzEnvironment.compile = _compile_cached
+    _parser.parse_unparsed_macros = _parse_cached
+    _loader.statically_extract_macro_calls = _calls_cached
+    _environment.compile = _compile_cached
 
 
 def compile_all(macros: Iterable[Macro]) -> None:

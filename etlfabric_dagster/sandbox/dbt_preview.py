@@ -51,10 +51,10 @@ def _compiled(job: PreviewJob, root: Path, manifest: Manifest, node: Any) -> str
         return f"select * from {node.relation_name}"  # noqa: S608 - dbt quotes it
     dbt_runtime.run_only(CompileTask, {node.unique_id})
     args = ["compile", "--no-populate-cache", "--full-refresh"]
-    result = dbt_runtime.invoke(root, job.warehouse, args, manifest)
+    result: Any = dbt_runtime.invoke(root, job.warehouse, args, manifest)
     if result.exception is not None:
         raise dbt_errors.translate(result.exception, job.project.files) from result.exception
-    compiled = result.result.results[0]
+    compiled: Any = result.result.results[0]
     if not result.success:
         message, line = dbt_errors.of_sql(compiled.message or "", job.path, node.raw_code, "")
         raise TransformError(message, f"Correct {dbt_errors.place(job.path, line)}.")

@@ -17,16 +17,14 @@ from etlfabric_dagster.sandbox import dbt_locks  # noqa: F401 - first, see there
 
 # isort: split
 import dbt.adapters.postgres.impl  # noqa: F401 - imported before the fork, not in each child
+from dbt.artifacts.resources.types import NodeType
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.compilation import Linker
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import SeedNode
-from dbt.graph import Graph, ResourceTypeSelector
+from dbt.graph import Graph, ResourceTypeSelector  # pyright: ignore[reportPrivateImportUsage]
 from dbt.graph.cli import parse_difference
-from dbt.node_types import NodeType
 from dbt.plugins.manager import PluginManager
-from dbt.task.build import BuildTask
-from dbt.task.compile import CompileTask
 from dbt_common.clients import agate_helper
 
 from etlfabric_dagster.errors import TransformError
@@ -41,7 +39,8 @@ from etlfabric_dagster.schemas.dbt_models import DbtFile
 from etlfabric_dagster.schemas.jobs import DbtProject, Warehouse
 
 # dbt imports every module on the path that is called dbt_*, ours too, as a plugin.
-PluginManager.get_prefixed_modules = classmethod(lambda cls, prefix="": {})
+_plugins: Any = PluginManager
+_plugins.get_prefixed_modules = dict
 
 BUILDABLE = (
     NodeType.Model,
@@ -148,14 +147,15 @@ def _resolve_one(chooser: ResourceTypeSelector, selector: str) -> list[str]:
         ) from exc
 
 
-def run_only(task_class: type[BuildTask] | type[CompileTask], chosen: set[str]) -> None:
-    """Let this process's next task take exactly these nodes: names on a command line can be
-    ambiguous.
+def run_only(task_class: Any, chosen: set[str]) -> None:
+    """Let the next task of this class (BuildTask, CompileTask) take exactly these nodes.
+
+    Names on dbt's command line can be ambiguous.
     """
     make = task_class.get_node_selector
 
     def get_node_selector(task: Any, *args: Any, **kwargs: Any) -> Any:
-        selector = make(task, *args, **kwargs)
+        selector: Any = make(task, *args, **kwargs)
         selector.get_selected = lambda spec, warn_on_no_nodes=True: selector.filter_selection(
             chosen
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import psycopg
@@ -106,7 +106,7 @@ def _read(conn: psycopg.Connection, sql: str, limit: int) -> dict[str, Any]:
     return {"columns": listed, "rows": rows, "truncated": truncated}
 
 
-def _run(conn: psycopg.Connection) -> Iterator[list[bytes | None]]:
+def _run(conn: psycopg.Connection) -> Generator[list[bytes | None]]:
     """Rows as they are made, in PostgreSQL's text; what is left unread is canceled.
 
     Not `cursor.stream`, which loses the columns of an empty answer, nor SQL's EXECUTE, which makes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.test_sandbox.dbt_tenant import Tenant
+from etlfabric_dagster.schemas.jobs import TransformJob
+from tests.test_sandbox.dbt_tenant import Tenant, project
 
 SOURCES = """
 version: 2
@@ -229,3 +230,14 @@ def _relations(tenant: Tenant) -> list[str]:
             f"relnamespace in ('{w.staging}'::regnamespace, '{w.marts}'::regnamespace) order by 1"
         )
     ]
+
+
+def test_refused_login_is_one_clear_error_without_the_password(tenant: Tenant) -> None:
+    wrong = tenant.warehouse.model_copy(update={"password": "wrong-password"})
+    job = TransformJob(project=project({"marts/a.sql": "select 1 as id"}), warehouse=wrong)
+    answer = tenant.run(job)
+    assert answer.error is not None
+    assert answer.error.code == "sandbox"
+    assert "refused the login" in answer.error.message
+    assert "wrong-password" not in answer.error.message
+    assert answer.error.remedy
