@@ -90,7 +90,7 @@ class Supervisor:
             while not self._over():
                 self._turn()
                 self._write_state()
-                self._wait(woken, at_once=self.nursery.step())
+                self._wait(woken, at_once=self.phase is Phase.STARTING and self.nursery.step())
             self._end_strays()
             self.phase = Phase.FAILED if self.error else Phase.STOPPED
             self._write_state()
@@ -109,7 +109,8 @@ class Supervisor:
                 self._look_at(child)
             elif self._may_start(child):
                 self._start(child)
-            rotate(self._log(child))
+            with contextlib.suppress(OSError):  # a full disk must not end the stack
+                rotate(self._log(child))
         if self.phase is Phase.STARTING and all(c.works for c in self.children.values()):
             self.phase = Phase.READY
 
@@ -135,8 +136,13 @@ class Supervisor:
         return ready and imported and due
 
     def _start(self, child: Child) -> None:
-        with self._log(child).open("ab") as log:
-            child.pid = self._spawn(child.process, log)
+        try:
+            with self._log(child).open("ab") as log:
+                child.pid = self._spawn(child.process, log)
+        except OSError as exc:  # no memory, no process slots: later, perhaps
+            child.detail = f"could not be started: {exc.strerror}"
+            self._back_off(child, steady=False)
+            return
         child.state, child.started = State.STARTING, time.monotonic()
         child.identity = leftovers.identity(child.pid) or ""
         child.detail, child.next_check = "", 0
@@ -245,13 +251,15 @@ class Supervisor:
             )
             for name, child in self.children.items()
         }
-        StackState(
+        state = StackState(
             supervisor=os.getpid(),
             identity=leftovers.identity(os.getpid()) or "",
             phase=self.phase,
             error=self.error,
             processes=rows,
-        ).write(self.home.state)
+        )
+        with contextlib.suppress(OSError):  # told again at the next turn
+            state.write(self.home.state)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
