@@ -41,7 +41,7 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Start the whole stack; Ctrl-C stops it, unless it was started with --detach."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     if stack.is_up():
         with _Progress(console) as progress:
             stack.wait_until_ready(progress.show)
@@ -102,7 +102,7 @@ def _stay(console: Console) -> None:
 
 def down(as_json: AsJson = False) -> None:
     """Stop the stack, and whatever a killed one left behind."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     with _Progress(console) as progress:
         left = stack.down(progress.show)
     console.print("Stopped." if not left else f"Stopped; ended {left} processes left behind.")
@@ -116,7 +116,7 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    console = Console()
+    console = Console(highlight=False)
     table = Table("process", "pid", "", "detail", box=None, pad_edge=False)
     for one in found.processes:
         mark = "[green]healthy[/]" if one.healthy else "[red]not healthy[/]"
