@@ -16,7 +16,7 @@ from etlfabric_dagster.connectors.base import ExtractContext
 from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES
 from etlfabric_dagster.connectors.filesystem.parquet_files import pg_type
-from etlfabric_dagster.connectors.json_records import infer_columns
+from etlfabric_dagster.connectors.json_columns import infer_columns
 from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.errors import ConnectorError, FabricError
 from etlfabric_dagster.schemas.jobs import SourceConfig

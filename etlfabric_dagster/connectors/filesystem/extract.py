@@ -24,11 +24,8 @@ from etlfabric_dagster.connectors.filesystem.jsonl_files import read_jsonl
 from etlfabric_dagster.connectors.filesystem.parquet_files import open_parquet
 from etlfabric_dagster.connectors.filesystem.read import Reading, find_files
 from etlfabric_dagster.connectors.filesystem.store import File, Store, fetch, open_store
-from etlfabric_dagster.connectors.json_records import (
-    MAX_NESTING,
-    Records,
-    infer_columns,
-)
+from etlfabric_dagster.connectors.json_columns import infer_columns
+from etlfabric_dagster.connectors.json_records import MAX_NESTING, Records
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.jobs import SourceConfig
 from etlfabric_dagster.schemas.streams import (

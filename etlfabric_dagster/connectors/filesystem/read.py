@@ -29,13 +29,8 @@ from etlfabric_dagster.connectors.filesystem.csv_files import CsvFile
 from etlfabric_dagster.connectors.filesystem.jsonl_files import read_jsonl
 from etlfabric_dagster.connectors.filesystem.parquet_files import open_parquet
 from etlfabric_dagster.connectors.filesystem.store import MAX_FILES, File, Store, fetch
-from etlfabric_dagster.connectors.json_records import (
-    LEFT_OUT,
-    DataError,
-    Records,
-    field_getter,
-    is_loaders,
-)
+from etlfabric_dagster.connectors.json_columns import field_getter
+from etlfabric_dagster.connectors.json_records import LEFT_OUT, DataError, Records, is_loaders
 from etlfabric_dagster.connectors.rawfile import column_hints, raw_name
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.streams import ColumnPolicy, StreamPlan

@@ -17,13 +17,8 @@ from dlt.extract import DltResource
 from etlfabric_dagster.connectors.base import ExtractContext
 from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor, key_hints
-from etlfabric_dagster.connectors.json_records import (
-    MAX_NESTING,
-    Records,
-    column_path,
-    field_getter,
-    infer_columns,
-)
+from etlfabric_dagster.connectors.json_columns import field_getter, infer_columns
+from etlfabric_dagster.connectors.json_records import MAX_NESTING, Records, column_path
 from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.connectors.rest_api import config as rest_config
 from etlfabric_dagster.connectors.rest_api.config import Endpoint, RestConfig

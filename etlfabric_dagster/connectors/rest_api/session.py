@@ -6,7 +6,6 @@ they would carry the Authorization header away. Nothing here reads the environme
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,22 +16,18 @@ from urllib.parse import urlsplit
 import requests
 from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
 from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, SSLError, Timeout
 from requests.exceptions import ConnectionError as Unreachable
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from etlfabric_dagster import clock
 from etlfabric_dagster.connectors import json_records
 from etlfabric_dagster.connectors.json_records import DataError
+from etlfabric_dagster.connectors.rest_api.adapter import CONNECT_TIMEOUT_S, VettingAdapter
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.jobs import EgressPolicy
-from etlfabric_dagster.security import egress
 
 MAX_PAGE_BYTES = 128 * 1024**2  # decompressed; a page is parsed whole, at about 6 times its size
 CHUNK_BYTES = 64 * 1024
-CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 MAX_REDIRECTS = 5
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -80,7 +75,7 @@ class PinnedSession(requests.Session):
         self.patience = patience
         self._stream, self._warn = stream, warn
         self._ignored = ignored
-        adapter = _VettingAdapter(policy)
+        adapter = VettingAdapter(policy)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -297,32 +292,3 @@ def _asked_wait_s(response: Response | None) -> float | None:
         return max(0.0, (parsedate_to_datetime(text) - clock.now()).total_seconds())
     except (TypeError, ValueError):
         return None
-
-
-class _VettingAdapter(HTTPAdapter):
-    """Dials only addresses that the egress policy lets through, resolved once."""
-
-    def __init__(self, policy: EgressPolicy) -> None:
-        self._pools = {"http": _pool(policy, "http"), "https": _pool(policy, "https")}
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-
-def _pool(policy: EgressPolicy, scheme: str) -> Any:
-    base: type[Any] = HTTPSConnection if scheme == "https" else HTTPConnection
-
-    class Connection(base):
-        def _new_conn(self) -> socket.socket:
-            address = egress.resolve_pinned(self.host, self.port, policy)
-            if scheme == "http":
-                egress.refuse_plaintext(self.host, address, self.port)
-            try:
-                return socket.create_connection((address, self.port), CONNECT_TIMEOUT_S)
-            except OSError as exc:
-                raise Unreachable(f"{self.host}:{self.port}") from exc
-
-    pool: type[Any] = HTTPSConnectionPool if scheme == "https" else HTTPConnectionPool
-    return type(f"Vetted{pool.__name__}", (pool,), {"ConnectionCls": Connection})
