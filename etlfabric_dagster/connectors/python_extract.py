@@ -6,11 +6,12 @@ import importlib
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import dlt
 import pyarrow as pa
 from dlt.extract import DltResource, DltSource
+from dlt.extract.incremental import IncrementalResourceWrapper
 
 from etlfabric_dagster.connectors.base import ExtractContext
 from etlfabric_dagster.connectors.checks import Steps, checked
@@ -204,9 +205,12 @@ def _planned(found: Mapping[str, DltResource], plan: StreamPlan) -> DltResource:
 
 
 def _cursor_of(resource: DltResource) -> str | None:
-    """Known once the resource was read: dlt makes it with the call."""
-    wrapper = resource.incremental
-    found = wrapper.incremental if wrapper else None
+    """A hint's, or a parameter's: that is known once the resource was read, as dlt makes it with
+    the call.
+    """
+    found = cast(Any, resource.incremental)  # dlt's annotation leaves the hint out
+    if isinstance(found, IncrementalResourceWrapper):
+        found = found.incremental
     return found.cursor_path if found else None
 
 

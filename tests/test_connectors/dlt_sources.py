@@ -34,6 +34,12 @@ def events(
     yield [row for row in ROWS if row["at"] >= at.last_value]
 
 
+@dlt.resource(incremental=dlt.sources.incremental("at"))
+def hinted() -> Iterator[list[dict[str, Any]]]:
+    """Its cursor is a hint, not a parameter."""
+    yield list(ROWS)
+
+
 @dlt.resource
 def plain() -> Iterator[list[dict[str, Any]]]:
     yield list(ROWS)
