@@ -163,6 +163,6 @@ settings = Settings()
 def reload_settings() -> Settings:
     """Read all sources again, in place: for `up`, which writes install.json, and for tests."""
     fresh = Settings()
-    settings.__dict__.clear()
-    settings.__dict__.update(fresh.__dict__)
+    vars(settings).clear()
+    vars(settings).update(vars(fresh))
     return settings

@@ -20,7 +20,7 @@ class Runner(Protocol):
 
     def load(
         self, context: dg.AssetExecutionContext, streams: Mapping[dg.AssetKey, str]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """Load the streams that fill these tables."""
         ...
 

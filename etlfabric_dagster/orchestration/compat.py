@@ -25,6 +25,7 @@ from dagster._core.launcher.base import (
 )
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT
 from dagster._core.remote_origin import (
+    CodeLocationOrigin,
     GrpcServerCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
@@ -63,7 +64,9 @@ from dagster._serdes import (
     deserialize_value,
     serialize_value,
 )
-from dagster._utils.error import SerializableErrorInfo
+from dagster._utils.error import (
+    SerializableErrorInfo,  # pyright: ignore[reportPrivateImportUsage]: its home is dagster_shared
+)
 
 __all__ = [
     "DEFAULT_DAGSTER_ENTRY_POINT",
@@ -74,6 +77,7 @@ __all__ = [
     "CheckRunHealthResult",
     "CodeLocationEntry",
     "CodeLocationLoadStatus",
+    "CodeLocationOrigin",
     "ConfigurableClass",
     "ConfigurableClassData",
     "CurrentWorkspace",

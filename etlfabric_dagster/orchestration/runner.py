@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import dagster as dg
 
@@ -61,7 +62,7 @@ class AttemptRunner:
 
     def load(
         self, context: dg.AssetExecutionContext, streams: Mapping[dg.AssetKey, str]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """Load the streams; good ones are materialised even when others fail."""
         names = sorted(set(streams.values()))
         results: dict[str, StreamResult] = {}
@@ -136,7 +137,8 @@ class AttemptRunner:
                 if event.unique_id in nodes or event.unique_id in tests:
                     yield from _planned(event, nodes, tests)
                 elif (materialization := late.event(event)) is not None:
-                    context.log_event(materialization)
+                    # it takes check evaluations too (1.13), though its annotation does not
+                    context.log_event(cast(dg.AssetMaterialization, materialization))
         self._recorder.flush()
         if error := verdicts.transform_error(results):
             raise error

@@ -18,6 +18,7 @@ from etlfabric_dagster.orchestration import repositories
 from etlfabric_dagster.orchestration.compat import (
     CodeLocationEntry,
     CodeLocationLoadStatus,
+    CodeLocationOrigin,
     CurrentWorkspace,
     DefinitionsSource,
     GrpcServerCodeLocationOrigin,
@@ -94,9 +95,7 @@ class FabricProcessContext(WorkspaceProcessContext):
     def _start_watch_thread(self, origin: GrpcServerCodeLocationOrigin) -> None:
         """Nothing to watch: one poll serves all locations."""
 
-    def _load_location(
-        self, origin: GrpcServerCodeLocationOrigin, reload: bool
-    ) -> CodeLocationEntry:
+    def _load_location(self, origin: CodeLocationOrigin, reload: bool) -> CodeLocationEntry:
         slug = origin.location_name
         return self._entry(slug, self._published.get(slug, (0, "It is not published any more.")))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import redis
 
 from etlfabric_dagster.clock import now
@@ -28,4 +30,4 @@ def beat(process: str) -> None:
 def last(process: str) -> str | None:
     """When the process last said so (ISO 8601); None when that is too long ago."""
     with redis.Redis.from_url(settings.redis, socket_timeout=2, decode_responses=True) as client:
-        return client.get(key(process))
+        return cast(str | None, client.get(key(process)))  # typed for its asyncio twin too

@@ -70,7 +70,7 @@ def make(instance: DagsterInstance) -> BlockingScheduler:
     """The scheduler with its ticks: one of a kind at a time, late ones once."""
     scheduler = BlockingScheduler(timezone=UTC)
     for tick, every_s in TICKS.items():
-        at_once = {} if tick is clean else {"next_run_time": clock.now()}
+        at_once: dict[str, Any] = {} if tick is clean else {"next_run_time": clock.now()}
         scheduler.add_job(
             _guarded(tick, instance),
             "interval",
