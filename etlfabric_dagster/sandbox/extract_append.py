@@ -40,7 +40,7 @@ def remove_unfinished(
     root = chain[0]
     if LOAD_ID not in tables.get(root, {}):
         return 0
-    catalog.ensure_index(conn, schema, root, (LOAD_ID,), index_name(root))
+    catalog.ensure_index(conn, schema, root, (LOAD_ID,), index_name(root, LOAD_ID))
     names = {
         "id": sql.Identifier(LOAD_ID),
         "table": sql.Identifier(schema, root),
@@ -72,7 +72,7 @@ def _remove_orphans(
     )
 
 
-def index_name(table: str) -> str:
-    """At most 63 bytes, unique with the table's name."""
-    digest = hashlib.blake2b(table.encode(), digest_size=4).hexdigest()
-    return f"{table[:45]}_{digest}_load"
+def index_name(table: str, *columns: str) -> str:
+    """At most 63 bytes, one for each table and list of columns."""
+    digest = hashlib.blake2b("\0".join((table, *columns)).encode(), digest_size=4).hexdigest()
+    return f"{table[:45]}_{digest}_idx"

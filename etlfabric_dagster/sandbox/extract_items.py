@@ -18,6 +18,7 @@ from etlfabric_dagster.sandbox.extract_values import ValueRules
 from etlfabric_dagster.schemas.streams import ColumnPolicy
 
 _naming = NamingConvention(63)
+MAX_SHAPES = 10_000  # item shapes remembered; others are checked each time
 
 
 class ItemStep(ItemTransform[Any, dict[str, Any]]):
@@ -42,6 +43,7 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
         self._policies = {_naming.normalize_identifier(k): v for k, v in policies.items()}
         self._hash_key = hash_key
         self._on_rows, self._on_columns, self._on_history = on_rows, on_columns, on_history
+        self._told_apart: set[tuple[str, ...]] = set()
         self._tracks_history = on_history is not None
         self.null_columns: set[str] = set()
         """Columns of Arrow tables without a type: all their values are NULL."""
@@ -63,6 +65,7 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
         self._history(has_hash=False)
         if not isinstance(item, dict):
             return item
+        self._tell_apart(tuple(item))
         item = self._rules.apply(item)
         return self._mapping(item) if self._policies else item
 
@@ -77,6 +80,7 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
 
     def _arrow(self, item: pa.Table | pa.RecordBatch) -> pa.Table:
         table = item if isinstance(item, pa.Table) else pa.Table.from_batches([item])
+        self._tell_apart(tuple(table.column_names))
         self._on_columns([_naming.normalize_identifier(name) for name in table.column_names])
         for name in table.column_names:
             policy, index = self._policy(name), table.column_names.index(name)
@@ -93,6 +97,14 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
         if self._tracks_history:
             table = self._hashed(table)
         return table
+
+    def _tell_apart(self, names: tuple[str, ...]) -> None:
+        """Refuse names that become one column: dlt would keep the last value and tell nobody."""
+        if names not in self._told_apart:
+            spelt = list(map(str, names))
+            self._rules.tell_apart(spelt, [_naming.normalize_identifier(n) for n in spelt])
+            if len(self._told_apart) < MAX_SHAPES:
+                self._told_apart.add(names)
 
     def _hashed(self, table: pa.Table) -> pa.Table:
         self._history(has_hash=True)

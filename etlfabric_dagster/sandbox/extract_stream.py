@@ -23,6 +23,7 @@ from etlfabric_dagster.sandbox import (
     extract_append,
     extract_changes,
     extract_nulls,
+    types,
 )
 from etlfabric_dagster.sandbox.catalog import Tables
 from etlfabric_dagster.sandbox.destination import LoadPlan
@@ -36,6 +37,7 @@ from etlfabric_dagster.schemas.runs import StreamResult
 from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy, StreamPlan
 
 LOAD_WORKERS = 4  # COPY streams at once; the login allows 20 connections
+ROOT_ID = "_dlt_root_id"
 _naming = NamingConvention(63)
 
 
@@ -254,10 +256,23 @@ class StreamLoad:
         missing = self._missing_columns(step, after)
         for name, columns in missing.items():
             catalog.add_text_columns(self.conn, schema, name, columns)
-        if LOAD_ID in after[table] and self.appends:
-            name = extract_append.index_name(table)
-            catalog.ensure_index(self.conn, schema, table, (LOAD_ID,), name)
+        self._ensure_indexes(after)
         return self._read() if any(missing.values()) else after
+
+    def _ensure_indexes(self, after: Tables) -> None:
+        """What merges and the append rule look rows up by."""
+        wanted: dict[str, tuple[str, ...]] = {}
+        root = after[self.plan.table]
+        if self.appends and LOAD_ID in root:
+            wanted[self.plan.table] = (LOAD_ID,)
+        elif self._disposition() == "merge" and self.plan.mode is not LoadMode.SCD2:
+            if all(types.is_short(root.get(column, "text")) for column in self.primary_key):
+                wanted[self.plan.table] = self.primary_key
+            nested = {t for t, columns in after.items() if ROOT_ID in columns}
+            wanted |= {table: (ROOT_ID,) for table in nested}
+        for table, columns in wanted.items():
+            name = extract_append.index_name(table, *columns)
+            catalog.ensure_index(self.conn, self.job.warehouse.raw, table, columns, name)
 
     def _missing_columns(self, step: ItemStep, after: Tables) -> dict[str, list[str]]:
         """Columns without values yet; where new columns are not wanted, there are none."""

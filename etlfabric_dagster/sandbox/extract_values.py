@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -39,6 +40,21 @@ class ValueRules:
     def apply(self, item: dict[str, Any]) -> dict[str, Any]:
         """The item as it is stored. Raises LoadError (`bad_value`)."""
         return {name: self._value(value, str(name), 1) for name, value in item.items()}
+
+    def tell_apart(self, names: Sequence[str], columns: Sequence[str]) -> None:
+        """Raises LoadError (`duplicate_column`) when two names become one column."""
+        first: dict[str, str] = {}
+        for name, column in zip(names, columns, strict=True):
+            other = first.setdefault(column, name)
+            if other != name:
+                raise LoadError(
+                    f"{self._stream} has {other} and {name}; both become {column}."
+                    " The stream was not loaded.",
+                    "Drop or rename one.",
+                    code="duplicate_column",
+                    stream=self._stream,
+                    column=column,
+                )
 
     def _value(self, value: Any, field: str, depth: int) -> Any:
         kind = type(value)

@@ -11,6 +11,10 @@ _FORM = re.compile(
 )
 _ALIASES = {"varchar": "character varying", "decimal": "numeric", "bool": "boolean"}
 _INTEGERS = {"smallint": 5, "integer": 10, "bigint": 19}
+_SHORT = frozenset({*_INTEGERS, "uuid", "date", "boolean", "real", "double precision"}) | {
+    "timestamp with time zone",
+    "timestamp without time zone",
+}
 _EXACT_IN_DOUBLE = ("smallint", "integer", "real")
 
 
@@ -52,6 +56,12 @@ def canonical(text: str) -> str:
     """The spelling that `format_type` uses; unknown spellings as they are."""
     found = parse(text)
     return str(found) if found else text
+
+
+def is_short(text: str) -> bool:
+    """Whether every value is small enough for an index: rows of 2,704 bytes and more are not."""
+    found = parse(text)
+    return found is not None and not found.dims and found.base in _SHORT
 
 
 def fits(value: str, column: str) -> bool:

@@ -160,3 +160,28 @@ def test_tables_are_described_as_they_stand(bench: Bench, form: str) -> None:
     assert (table.table, table.parent, table.primary_key) == ("shop__orders", None, ("id",))
     types = {column.name: column.type for column in table.columns}
     assert {name: types[name] for name in TYPES} == TYPES
+
+
+def test_merges_look_rows_up_by_an_index(bench: Bench) -> None:
+    by_key = plan(LoadMode.MERGE, primary_key=("id",))
+    row = {"id": 1, "tags": [{"t": "x"}]}
+    for _ in range(2):
+        bench.run({"orders": {"rows": [row]}}, by_key)
+    found = bench.rows(
+        "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+        " AND tablename LIKE 'shop%' ORDER BY tablename"
+    )
+    assert [(table, text[text.index("(") :]) for table, text in found] == [
+        ("shop__orders", "(id)"),
+        ("shop__orders__tags", "(_dlt_root_id)"),
+    ]
+    assert bench.rows("SELECT count(*) FROM shop__orders__tags") == [(1,)]
+
+
+def test_a_key_of_text_gets_no_index_that_a_long_value_would_break(bench: Bench) -> None:
+    by_key = plan(LoadMode.MERGE, primary_key=("name",))
+    long = "".join(chr(0x4E00 + number) for number in range(5000))
+    for at in (1, 2):
+        result = bench.run(orders((1, long, at)), by_key)["orders"]
+        assert result.status == "succeeded", result.error
+    assert bench.rows("SELECT at FROM shop__orders") == [(2,)]

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from etlfabric_dagster.errors import SandboxError
 from etlfabric_dagster.schemas.jobs import StreamEvent
-from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
+from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy, StreamPlan
 from tests.test_sandbox.bench import Bench, orders, plan
 
 FULL = plan(LoadMode.FULL)
@@ -66,3 +67,47 @@ def test_two_pipelines_of_an_org_make_its_first_tables_together(bench: Bench) ->
         assert list(pool.map(load, range(4))) == ["succeeded"] * 4
     for number in range(4):
         assert bench.rows(f"SELECT id FROM shop{number}__orders") == [(number,)]
+
+
+@pytest.mark.parametrize("form", ["items", "arrow"])
+def test_names_that_become_one_stop_the_stream(bench: Bench, form: str) -> None:
+    config = {"orders": {"form": form, "rows": [{"id": 1, "userName": "a", "user_name": "b"}]}}
+    failed = bench.run(config, FULL)["orders"].error
+    assert failed is not None
+    assert failed.code == "duplicate_column"
+    assert failed.message == (
+        "orders has userName and user_name; both become user_name. The stream was not loaded."
+    )
+
+
+def test_a_word_where_numbers_were_gets_a_column_of_its_own(bench: Bench) -> None:
+    merge = plan(LoadMode.MERGE, primary_key=("id",))
+    bench.run({"orders": {"rows": [{"id": 1, "v": 7}]}}, merge)
+    result = bench.run({"orders": {"rows": [{"id": 2, "v": "many"}]}}, merge)["orders"]
+    assert [c.column for c in result.schema_changes] == ["v__v_text"]
+    assert bench.rows("SELECT id, v, v__v_text FROM shop__orders ORDER BY id") == [
+        (1, 7, None),
+        (2, None, "many"),
+    ]
+
+
+def test_a_word_where_numbers_were_stops_a_frozen_stream(bench: Bench) -> None:
+    bench.run({"orders": {"rows": [{"id": 1, "v": 7}]}}, FULL)
+    config = {"orders": {"rows": [{"id": 2, "v": "many"}]}}
+    failed = bench.run(config, FULL, schema_policy=SchemaPolicy.FREEZE)["orders"].error
+    assert failed is not None
+    assert failed.code == "frozen_schema"
+
+
+def test_too_many_columns_are_named(bench: Bench) -> None:
+    row = {f"c{number}": number for number in range(1700)}
+    failed = bench.run({"orders": {"rows": [row]}}, FULL)["orders"].error
+    assert failed is not None
+    assert failed.code == "too_many_columns"
+
+
+def test_a_refused_login_is_no_streams_fault(bench: Bench) -> None:
+    bench.warehouse = bench.warehouse.model_copy(update={"password": "wrong"})
+    with pytest.raises(SandboxError) as caught:
+        bench.run(orders((1, "a", 1)), FULL)
+    assert caught.value.code == "warehouse_unreachable"
