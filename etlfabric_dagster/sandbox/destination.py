@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -38,6 +39,7 @@ from etlfabric_dagster.sandbox.replace import ReplaceJob, ReplaceRequest
 from etlfabric_dagster.schemas.jobs import Warehouse
 
 COPY_CHUNK_BYTES = 1 << 20  # psycopg2's 8 KiB default halves the speed of COPY
+_CREATED = re.compile(r'CREATE UNLOGGED TABLE ("[^"]+"\."[^"]+") AS ')
 STAGING_LAYOUT = "%s_staging"
 
 Table = Any
@@ -156,7 +158,7 @@ class TenantClient(PostgresClient):
 
     def _create_merge_followup_jobs(self, table_chain: Sequence[Table]) -> list[FollowupJobRequest]:
         truncates = table_chain[0]["name"] in self.plan.truncate
-        job = TruncateMergeJob if truncates else SqlMergeFollowupJob
+        job = TruncateMergeJob if truncates else StagedMergeJob
         return [job.from_table_chain(table_chain, self.sql_client)]
 
     def _create_replace_followup_jobs(
@@ -174,7 +176,39 @@ class TenantClient(PostgresClient):
         return table_name not in self.schema.dlt_table_names()
 
 
-class TruncateMergeJob(SqlMergeFollowupJob):
+class StagedMergeJob(SqlMergeFollowupJob):
+    """dlt's merge without temporary tables, which tenants may not create.
+
+    What dlt wants to be temporary is a table of the staging schema that the same transaction drops:
+    nobody ever sees it, and a killed merge leaves nothing.
+    """
+
+    @classmethod
+    def generate_sql(
+        cls, table_chain: Sequence[Table], sql_client: SqlClientBase[Any]
+    ) -> list[str]:
+        statements = super().generate_sql(table_chain, sql_client)
+        names = [found[1] for found in map(_CREATED.match, statements) if found]
+        return [*statements, *(f"DROP TABLE {name}" for name in names)]
+
+    @classmethod
+    def _new_temp_table_name(cls, table_name: str, op: str, sql_client: SqlClientBase[Any]) -> str:
+        name = super()._new_temp_table_name(table_name, op, sql_client)
+        with sql_client.with_staging_dataset():
+            return sql_client.make_qualified_table_name(name)
+
+    @classmethod
+    def _to_temp_table(
+        cls,
+        select_sql: str,
+        temp_table_name: str,
+        unique_column: str,
+        sql_client: SqlClientBase[Any],
+    ) -> str:
+        return f"CREATE UNLOGGED TABLE {temp_table_name} AS {select_sql}"
+
+
+class TruncateMergeJob(StagedMergeJob):
     """A merge that starts from nothing: the full refresh of an scd2 stream."""
 
     @classmethod

@@ -68,8 +68,6 @@ async def provision(session: AsyncSession, org_id: UUID, readonly_password: str)
         f'CREATE SCHEMA IF NOT EXISTS "{schema}"',
         *(f'CREATE SCHEMA IF NOT EXISTS "{schema}_{s}"' for s in DATA_SCHEMAS),
         *(f'GRANT USAGE, CREATE ON SCHEMA "{schema}_{s}" TO "{owner}"' for s in DATA_SCHEMAS),
-        # dlt's merges of child tables use temporary tables; dbt's would, but do not here (ADR 4)
-        f'GRANT TEMPORARY ON DATABASE "{settings.database.database}" TO "{owner}"',
         *_reader(org_id, readonly_login(org_id), readonly_password),
         *_reader(org_id, bi_login(org_id), None),
         *_default_privileges(org_id, version),

@@ -43,6 +43,22 @@ def test_merge_needs_no_cursor(bench: Bench, form: str) -> None:
     assert bench.rows(ALL) == [(1, "a", 1), (2, "b2", 2), (3, "c", 3)]
 
 
+def test_nested_rows_merge_with_their_root_and_leave_no_table_behind(bench: Bench) -> None:
+    """Without the right to create temporary tables: ADR 4."""
+    by_key = plan(LoadMode.MERGE, primary_key=("id",))
+    row = {"id": 1, "lines": [{"sku": "a", "notes": [{"n": "x"}]}, {"sku": "b"}]}
+    typed = {"form": "items", "types": {"id": "bigint"}}
+    bench.run({"orders": typed | {"rows": [row, {"id": 2, "lines": [{"sku": "c"}]}]}}, by_key)
+    bench.run({"orders": typed | {"rows": [{"id": 1, "lines": [{"sku": "d"}]}]}}, by_key)
+
+    assert bench.rows("SELECT sku FROM shop__orders__lines ORDER BY sku") == [("c",), ("d",)]
+    assert bench.rows("SELECT count(*) FROM shop__orders__lines__notes") == [(0,)]
+    left = (
+        "SELECT relname FROM pg_class WHERE relpersistence = 'u' OR relname ~ '_(delete|insert)_'"
+    )
+    assert bench.rows(f"{left} AND relkind = 'r'") == []
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_scd2_keeps_versions(bench: Bench, form: str) -> None:
     history = plan(LoadMode.SCD2, primary_key=("id",))

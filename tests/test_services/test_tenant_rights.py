@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 
 from etlfabric_dagster.db import get_session
@@ -10,20 +11,15 @@ from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.services import tenants
 
 
-async def test_no_role_of_an_org_may_create_schemas(org: OrgOut, warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("privilege", ["CREATE", "TEMPORARY"])
+async def test_no_role_of_an_org_may_create_beyond_its_schemas(
+    org: OrgOut, warehouse: Warehouse, privilege: str
+) -> None:
+    """Neither schemas nor temporary tables: ADR 4."""
     roles = [tenants.owner_role(org.id), warehouse.username]
     roles += [tenants.readonly_login(org.id), tenants.bi_login(org.id)]
 
-    assert await holders(roles, "CREATE") == []
-
-
-async def test_readers_may_not_even_create_temporary_tables(org: OrgOut) -> None:
-    """Only the owner may, for dlt's merges: ADR 4."""
-    readers = [tenants.readonly_login(org.id), tenants.bi_login(org.id)]
-
-    held = await holders([*readers, tenants.owner_role(org.id)], "TEMPORARY")
-
-    assert held == [tenants.owner_role(org.id)]
+    assert await holders(roles, privilege) == []
 
 
 async def holders(roles: list[str], privilege: str) -> list[str]:
