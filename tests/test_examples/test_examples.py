@@ -1,4 +1,8 @@
-"""The example of the docs, as written, on the 8 tables of TPC-H."""
+"""What the docs promise, on a stack as `etlfabric up` starts it: the demo, the example of the
+Python API on the 8 tables of TPC-H, and the examples of every method.
+
+One file, so that test processes share one stack: starting it is most of the time.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,27 @@ MODEL = (
     "select o_orderdate as day, count(*) as orders, sum(o_totalprice) as revenue"
     " from {{ ref('stg_orders') }} group by 1"
 )
+
+MARTS = ("daily_orders", "revenue_by_month", "repeat_customers", "marketing_return")
+SCRIPT = """
+import doctest, importlib, pathlib, sys, tempfile
+from etlfabric_dagster import Fabric
+
+flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+runner = doctest.DocTestRunner(optionflags=flags)
+with Fabric.connect() as fabric, tempfile.TemporaryDirectory() as folder:
+    known = {
+        "Fabric": Fabric,
+        "fabric": fabric,
+        "demo": fabric.orgs.get("demo"),
+        "folder": pathlib.Path(folder),
+    }
+    for name in ("", ".orgs", ".sources", ".work"):
+        module = importlib.import_module(f"etlfabric_dagster.fabric{name}")
+        for found in doctest.DocTestFinder().find(module, extraglobs=known):
+            runner.run(found)
+print(runner.tries, runner.failures)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +138,65 @@ def test_example_schedules_and_transforms(printed: str, stack: LiveStack) -> Non
     ]
     assert run["models"]["daily_orders"]["status"] == "success", json.dumps(run["models"])
     assert [[int(value) for value in row] for row in days] == [[2406, 15000]]
+
+
+def test_up_leaves_every_mart_filled(stack: LiveStack) -> None:
+    counts = ", ".join(f"(select count(*) from {mart})" for mart in MARTS)
+
+    answer = stack.cli("query", "demo", f"select {counts}")
+
+    assert all(int(count) > 0 for count in answer["rows"][0])
+
+
+def test_first_runs_succeeded_and_loaded_every_row(stack: LiveStack) -> None:
+    runs = stack.cli("runs", "list", "demo")["items"]
+
+    by_pipeline = {run["pipeline"]: run for run in runs}  # the oldest of each
+    assert {name: run["status"] for name, run in by_pipeline.items()} == {
+        "shop": "succeeded",
+        "marketing": "succeeded",
+    }
+    assert by_pipeline["shop"]["rows_loaded"] > 150_000
+    warnings = [s["warnings"] for run in runs for s in run["streams"].values() if s["warnings"]]
+    assert warnings == []
+
+
+def test_run_after_new_orders_loads_only_them(stack: LiveStack) -> None:
+    revenue = "select sum(revenue) from daily_orders"
+    before = stack.cli("query", "demo", revenue)["rows"]
+
+    added = stack.cli("demo", "add-orders", "--count", "7")
+    run = stack.cli("runs", "start", "demo", "shop", "--wait")
+
+    assert added == {"added": 7}
+    # rows that share the cursor's last value are read again: those of the last load
+    assert 7 <= run["streams"]["orders"]["rows"] <= 500
+    assert run["streams"]["products"]["rows"] == 0
+    assert stack.cli("query", "demo", revenue)["rows"] != before
+
+
+def test_loading_the_demo_again_keeps_what_people_changed(stack: LiveStack) -> None:
+    script = """
+from etlfabric_dagster import Fabric, demo
+
+with Fabric.connect() as fabric:
+    org = fabric.orgs.get("demo")
+    mart = org.dbt_models.get("marts/repeat_customers.sql").content
+    org.dbt_models.put("marts/repeat_customers.sql", sql=mart.replace("90 days", "60 days"))
+    demo.load()
+    print(org.dbt_models.get("marts/repeat_customers.sql").content)
+    print([run.status.value for run in org.runs.list(pipeline="shop")][0])
+"""
+
+    printed = stack.python(script)
+
+    assert "60 days" in printed
+    assert printed.split()[-1] == "succeeded"
+
+
+def test_examples_of_fabric_do_what_they_say(stack: LiveStack) -> None:
+    printed = stack.python(SCRIPT)
+
+    tries, failures = map(int, printed.split()[-2:])
+    assert tries > 60
+    assert failures == 0, printed
