@@ -35,6 +35,9 @@ from etlfabric_dagster.schemas.snapshot import (
 )
 from etlfabric_dagster.services.scope import no_org
 
+PUBLISH = "etlfabric.publish_org"
+"""The task that publishes an org after a change."""
+
 
 class PublishState(NamedTuple):
     """An org's configured and published versions."""

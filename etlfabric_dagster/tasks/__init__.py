@@ -1,46 +1,16 @@
 """The Celery app: `celery -A etlfabric_dagster.tasks worker -Q etlfabric.runs`.
 
 Tasks carry ids only and may be delivered twice or never: rows decide, doorbells only wake.
-Importing this package needs no install; asking for `app` does.
+Importing this package is cheap and needs no install; asking for `app`, as Celery does, is neither.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
-from celery import Celery, signals
-
-from etlfabric_dagster import logs, queue
-from etlfabric_dagster.config import settings
-from etlfabric_dagster.orchestration import warmup
-from etlfabric_dagster.tasks import child
-
-CHILD_MAX_RUNS = 1000  # a fresh child costs its first run 0.4-5 s, measured 2026-11
-CHILD_MAX_KIB = 600 * 1024
+from importlib import import_module
+from typing import Any
 
 
-@cache
-def worker_app() -> Celery:
-    """The app of a worker process, with its tasks and hooks. Raises StackError before `up`."""
-    app = queue.celery_app()
-    app.conf.update(
-        include=["etlfabric_dagster.tasks.runs", "etlfabric_dagster.tasks.interactive"],
-        worker_concurrency=settings.workers,
-        worker_max_memory_per_child=CHILD_MAX_KIB,
-        worker_max_tasks_per_child=CHILD_MAX_RUNS,
-    )
-    signals.setup_logging.connect(_configure_logs)
-    signals.worker_init.connect(warmup.before_fork)
-    signals.worker_process_init.connect(child.opened)
-    signals.worker_process_shutdown.connect(child.closed)
-    return app
-
-
-def __getattr__(name: str) -> Celery:
-    if name == "app":  # what `celery -A` looks for
-        return worker_app()
-    raise AttributeError(name)
-
-
-def _configure_logs(**_: object) -> None:
-    logs.configure(settings.log_level)
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        return import_module("etlfabric_dagster.tasks.worker").make()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

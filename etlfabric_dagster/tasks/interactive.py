@@ -13,8 +13,6 @@ from etlfabric_dagster.orchestration.publishing import encode
 from etlfabric_dagster.services import answers, snapshots
 from etlfabric_dagster.services.interactive import ANSWER
 
-PUBLISH = "etlfabric.publish_org"
-
 
 @shared_task(name=ANSWER)
 def answer_request(request_id: str) -> None:
@@ -22,7 +20,7 @@ def answer_request(request_id: str) -> None:
     aio.run(answers.answer(UUID(request_id)))
 
 
-@shared_task(name=PUBLISH)
+@shared_task(name=snapshots.PUBLISH)
 def publish_org(org_id: str) -> None:
     """Publish the org's configuration of now. Safe to run twice: only a greater version is written.
 

@@ -20,7 +20,6 @@ from etlfabric_dagster.orchestration import records
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
 from etlfabric_dagster.services import interactive, leases, schedules, snapshots
 from etlfabric_dagster.tasks import heartbeats
-from etlfabric_dagster.tasks.interactive import PUBLISH
 
 PROCESS = "scheduler"
 SETTLE_WITHIN_S = 600
@@ -47,7 +46,7 @@ def settle(instance: DagsterInstance) -> None:
     """Tell Dagster of runs canceled in the queue, and ring for orgs that wait to be published."""
     records.end_unclaimed(instance, aio.run(leases.ended_unclaimed(SETTLE_WITHIN_S)))
     for org_id in aio.run(snapshots.unpublished()):
-        queue.ring(PUBLISH, str(org_id), queue=queue.INTERACTIVE)
+        queue.ring(snapshots.PUBLISH, str(org_id), queue=queue.INTERACTIVE)
 
 
 def clean(instance: DagsterInstance) -> None:
