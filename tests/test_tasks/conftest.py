@@ -67,7 +67,7 @@ def wait_for_worker(name: str) -> None:
     assert queue.celery_app().control.ping([f"{name}@test"], timeout=0.5, limit=1), "no answer"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workers(migrated: Settings, sandbox: SandboxServer) -> Iterator[Path]:
     """A worker for runs, one for people, and the clock; their log."""
     log = migrated.home_dir / "workers.log"
@@ -82,7 +82,7 @@ def workers(migrated: Settings, sandbox: SandboxServer) -> Iterator[Path]:
         yield log
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def source(cluster: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a cluster of its own: the platform's is closed to sources."""
     folder = tmp_path_factory.mktemp("source")

@@ -75,7 +75,7 @@ async def query(org: OrgOut, sql: str) -> list[tuple[object, ...]]:
         return conn.execute(sql).fetchall()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def shop(workers: Path, source: str, migrated: Settings) -> OrgOut:
     """An org that loads two tables and builds a mart on one of them."""
     org = await orgs.create(OPERATOR, "worker_shop", "Shop")
@@ -96,7 +96,7 @@ async def shop(workers: Path, source: str, migrated: Settings) -> OrgOut:
     return org
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dagster(migrated: Settings) -> Iterator[dg.DagsterInstance]:
     with open_instance(migrated) as opened:
         yield opened
