@@ -83,12 +83,9 @@ def workers(migrated: Settings, sandbox: SandboxServer) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def source(cluster: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def source(cluster: PostgresCluster, _home: Path) -> Iterator[str]:
     """URL of a cluster of its own: the platform's is closed to sources."""
-    folder = tmp_path_factory.mktemp("source")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    with postgres_cluster(folder / "postgres") as running:
+    with postgres_cluster(_home / "source") as running:
         with psycopg.connect(running.dsn(), autocommit=True) as conn:
             conn.execute(SOURCE)
         yield running.dsn()
