@@ -49,6 +49,37 @@ BUILDABLE = (
     NodeType.Test,
     NodeType.Unit,
 )
+WARM_FILES = {
+    "staging/stg_warm.sql": "select id from {{ source('raw', 'warm') }}",
+    "marts/warm.sql": "{{ config(materialized='table') }} select * from {{ ref('stg_warm') }}",
+    "seeds/warm_seed.csv": "id\n1\n",
+    "snapshots/warm_history.sql": "{% snapshot warm_history %}{{ config(unique_key='id',"
+    " strategy='check', check_cols='all') }} select * from {{ ref('warm') }}{% endsnapshot %}",
+    "tests/warm_test.sql": "select * from {{ ref('warm') }} where id < 0",
+    "macros/warm_macro.sql": "{% macro warm_macro(x) %}{{ x }}{% endmacro %}",
+    "marts/warm.yml": """
+version: 2
+sources: [{name: raw, schema: "{{ var('etlfabric_prefix') }}_raw", tables: [{name: warm}]}]
+models:
+  - name: warm
+    data_tests: [{unique_together: {arguments: {columns: [id]}}}]
+    columns:
+      - name: id
+        quote: true
+        data_type: bigint
+        data_tests:
+          - not_null
+          - unique
+          - accepted_values: {arguments: {values: [1]}}
+          - relationships: {arguments: {to: ref('stg_warm'), field: id}}
+unit_tests:
+  - name: warm_unit
+    model: warm
+    given: [{input: ref('stg_warm'), rows: [{id: 1}]}]
+    expect: {rows: [{id: 1}]}
+""",
+}
+"""One of each kind: dbt makes the code that reads and writes a kind when it first meets it."""
 _QUIET = (
     "--quiet",
     "--no-use-colors",
@@ -200,7 +231,9 @@ def warm() -> None:
         owner_role="warm",
         schema_prefix="tenant_warm",
     )
-    project = DbtProject(files=(DbtFile(path="marts/warm.sql", content="select 1 as id"),))
+    project = DbtProject(
+        files=tuple(DbtFile(path=path, content=content) for path, content in WARM_FILES.items())
+    )
     dbt_macro_cache.install()
     with tempfile.TemporaryDirectory() as folder:
         root = dbt_project.render(project, warehouse, Path(folder))
