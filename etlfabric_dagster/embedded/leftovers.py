@@ -63,13 +63,14 @@ def end(home: Path, recorded: Iterable[Recorded], grace_s: float) -> int:
             os.kill(one.pid, one.stop_signal)
     gone, _ = psutil.wait_procs(list(families), timeout=grace_s)
     rest = (families - set(gone)) | set(marked(home))
+    found = families | rest
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in rest:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
         _, alive = psutil.wait_procs(list(rest), timeout=grace_s)
         rest = set(alive)
-    return len(families | rest)
+    return len(found)
 
 
 def marked(home: Path) -> list[psutil.Process]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,23 @@ from etlfabric_dagster.embedded.leftovers import identity, marked
 from etlfabric_dagster.embedded.state import Phase, StackState
 
 PORTS = (*ports.EMBEDDED, "dagster_port", "ui_port", "api_port")
+
+
+PATIENCE_S = 120
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds; TimeoutError when it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+def still_running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that live; a zombie has ended."""
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 @dataclass

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -15,23 +13,7 @@ import psycopg
 from etlfabric_dagster.embedded.bootstrap import bootstrap
 from etlfabric_dagster.embedded.home import DATABASE, ROLE
 from etlfabric_dagster.embedded.state import ProcessState, State
-from tests.test_embedded.conftest import Stack, new_stack
-
-PATIENCE_S = 120
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until the condition holds; TimeoutError when it never does."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.05)
-
-
-def still_running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Those that live; a zombie has ended."""
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+from tests.test_embedded.conftest import Stack, new_stack, still_running, wait_for
 
 
 def platform_dsn(stack: Stack) -> str:
