@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from etlfabric_dagster.db import get_session
@@ -26,15 +26,12 @@ async def acquire(claimed: ClaimedRun) -> bool:
         lease_until=func.clock_timestamp(),
     )
     taken = statement.excluded
+    # Named as text: as columns they would join the leases of all orgs into the subquery, and
+    # another org's build would hold this one up.
+    holder = literal_column("dbt_build_leases.run_id")
+    token = literal_column("dbt_build_leases.token")
     holder_works = (
-        select(Run.id)
-        .where(
-            Run.id == DbtBuildLease.run_id,
-            Run.token == DbtBuildLease.token,
-            Run.status == "running",
-        )
-        .correlate(DbtBuildLease)
-        .exists()
+        select(Run.id).where(Run.id == holder, Run.token == token, Run.status == "running").exists()
     )
     statement = statement.on_conflict_do_update(
         index_elements=["org_id"],

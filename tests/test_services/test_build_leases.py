@@ -86,3 +86,12 @@ async def test_orgs_do_not_wait_for_each_other(
 ) -> None:
     other = await running(await orgs.create(OPERATOR, make_slug(), "Other"))
     assert await build_leases.acquire(other)
+
+
+async def test_another_orgs_build_holds_nobody_up(
+    org: OrgOut, holder: ClaimedRun, make_slug: Callable[[], str]
+) -> None:
+    elsewhere = await running(await orgs.create(OPERATOR, make_slug(), "Elsewhere"))
+    assert await build_leases.acquire(elsewhere)
+    await lose(holder.run_id)
+    assert await build_leases.acquire(await running(org))
