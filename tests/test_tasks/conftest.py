@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 from etlfabric_dagster import queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
-from etlfabric_dagster.testing import SandboxServer, postgres_cluster
+from etlfabric_dagster.testing import SandboxServer
 
 PATIENCE_S = 300  # imports take long on a busy machine
 
@@ -83,12 +84,14 @@ def workers(migrated: Settings, sandbox: SandboxServer) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def source(cluster: PostgresCluster, _home: Path) -> Iterator[str]:
-    """URL of a cluster of its own: the platform's is closed to sources."""
-    with postgres_cluster(_home / "source") as running:
-        with psycopg.connect(running.dsn(), autocommit=True) as conn:
-            conn.execute(SOURCE)
-        yield running.dsn()
+def source(source_cluster: PostgresCluster) -> str:
+    """A database to load from, in the cluster of the sources: the platform's is closed to them."""
+    name = f"source_{uuid4().hex}"
+    with psycopg.connect(source_cluster.dsn(), autocommit=True) as conn:
+        conn.execute(f'CREATE DATABASE "{name}"')
+    with psycopg.connect(source_cluster.dsn(name), autocommit=True) as conn:
+        conn.execute(SOURCE)
+    return source_cluster.dsn(name)
 
 
 @pytest.fixture
