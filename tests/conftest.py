@@ -14,6 +14,7 @@ _HOME = Path(tempfile.mkdtemp(prefix="etlfabric_test_"))
 for _name in [name for name in os.environ if name.startswith("ETLFABRIC_")]:
     del os.environ[_name]
 os.environ["ETLFABRIC_HOME"] = str(_HOME)  # before anything imports the settings
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # children would compile their imports every time
 
 import asyncio  # noqa: E402
 import itertools  # noqa: E402
