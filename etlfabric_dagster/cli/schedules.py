@@ -21,13 +21,16 @@ def set_(
     cron: Annotated[str | None, typer.Option(help="Five fields, as in '*/15 * * * *'.")] = None,
     every: Annotated[int | None, typer.Option(help="Interval in seconds.")] = None,
     timezone: Annotated[str, typer.Option(help="IANA name.")] = "UTC",
+    jitter_s: Annotated[
+        int, typer.Option("--jitter-s", help="Up to so many seconds later, to spread the load.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Give a pipeline its schedule, replacing the one it had."""
     made = scoped(
         org,
         lambda scope: schedules.set_schedule(
-            scope, pipeline, cron=cron, interval_s=every, timezone=timezone
+            scope, pipeline, cron=cron, interval_s=every, timezone=timezone, jitter_s=jitter_s
         ),
     )
     show(made, as_json, lambda: f"Next run of {pipeline}: {made.next_fire_at:%Y-%m-%d %H:%M %Z}.")
@@ -48,5 +51,5 @@ def list_(org: str, as_json: AsJson = False) -> None:
     """All schedules of an org."""
     page = scoped(org, schedules.list_schedules)
     page = page if isinstance(page, Page) else Page(items=tuple(page))
-    columns = ("pipeline", "cron", "interval_s", "timezone", "next_fire_at", "paused")
+    columns = ("pipeline", "cron", "interval_s", "timezone", "jitter_s", "next_fire_at", "paused")
     show_page(page, as_json, columns, "No schedules. Runs start only by hand.")

@@ -190,8 +190,11 @@ class Schedules(InOrg):
         cron: str | None = None,
         interval_s: int | None = None,
         timezone: str = "UTC",
+        jitter_s: int = 0,
     ) -> ScheduleOut:
         """Give a pipeline its schedule: five cron fields or an interval, in an IANA zone.
+
+        With a jitter it fires up to so many seconds later, always by the same delay.
 
         >>> schedule = demo.schedules.set("shop", cron="0 6 * * 1-5", timezone="Europe/Berlin")
         >>> schedule.cron, schedule.timezone
@@ -199,7 +202,12 @@ class Schedules(InOrg):
         """
         return self._scoped(
             lambda scope: schedules.set_schedule(
-                scope, pipeline, cron=cron, interval_s=interval_s, timezone=timezone
+                scope,
+                pipeline,
+                cron=cron,
+                interval_s=interval_s,
+                timezone=timezone,
+                jitter_s=jitter_s,
             )
         )
 

@@ -26,6 +26,8 @@ class Schedule(TimestampMixin, Base):
     cron: Mapped[str | None]
     interval_s: Mapped[int | None]
     timezone: Mapped[str]
+    jitter_s: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """The greatest delay; which one it has follows from its id (see `clockwork.delay`)."""
     next_fire_at: Mapped[datetime | None]
     last_fire_at: Mapped[datetime | None]
     paused: Mapped[bool] = mapped_column(default=False)

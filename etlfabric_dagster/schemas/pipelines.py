@@ -59,5 +59,7 @@ class ScheduleOut(Value):
     cron: str | None
     interval_s: int | None
     timezone: str
+    jitter_s: int = 0
+    """It fires up to so many seconds later than said, always by the same delay."""
     next_fire_at: datetime | None
     paused: bool = False

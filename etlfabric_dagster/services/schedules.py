@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
@@ -23,10 +24,24 @@ from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.pipelines import ScheduleOut
 from etlfabric_dagster.schemas.runs import RunSelection, Trigger
 from etlfabric_dagster.services import clockwork
-from etlfabric_dagster.services.runs import insert_run
+from etlfabric_dagster.services.runs import insert_runs
 from etlfabric_dagster.services.scope import OrgScope
 
 DUE_LIMIT = 500
+
+_CLOCK = (
+    *(Schedule.id, Schedule.cron, Schedule.interval_s, Schedule.timezone, Schedule.jitter_s),
+    Schedule.next_fire_at,
+)
+_MOVE_ON = text(
+    """
+    UPDATE schedules SET next_fire_at = moved.following,
+        last_fire_at = coalesce(moved.last, schedules.last_fire_at)
+    FROM unnest(cast(:ids AS uuid[]), cast(:following AS timestamptz[]),
+        cast(:lasts AS timestamptz[])) AS moved(id, following, last)
+    WHERE schedules.id = moved.id
+    """
+)
 
 
 async def set_schedule(
@@ -36,21 +51,24 @@ async def set_schedule(
     cron: str | None = None,
     interval_s: int | None = None,
     timezone: str = "UTC",
+    jitter_s: int = 0,
 ) -> ScheduleOut:
     """Set when a pipeline runs, replacing what was set before.
 
-    Raises InvalidInputError for a cron expression, interval or time zone that cannot be, and
-    NotFoundError.
+    With `jitter_s` it fires up to so many seconds later, always by the same delay.
+    Raises InvalidInputError for a cron expression, interval, time zone or jitter that cannot be,
+    and NotFoundError.
     """
     scope.require_active()
-    clockwork.check(cron, interval_s, timezone)
+    clockwork.check(cron, interval_s, timezone, jitter_s)
     target = await _pipeline(scope, pipeline)
     row = await _find(scope, target.id) or Schedule(
         id=uuid4(), org_id=scope.org_id, pipeline_id=target.id
     )
     row.pipeline_name, row.paused = target.name, target.paused
     row.cron, row.interval_s, row.timezone = cron, interval_s, timezone
-    row.next_fire_at = clockwork.next_fire(cron, interval_s, timezone, clock.now(), None)
+    row.jitter_s = jitter_s
+    row.next_fire_at = _next_from_now(row)
     scope.session.add(row)
     await scope.session.flush()
     return _out(row)
@@ -92,19 +110,16 @@ async def fire_due(now: datetime, limit: int = DUE_LIMIT) -> int:
     """
     async with get_session() as session:
         due = await _lock_due(session, now, limit)
-        for schedule, slug, status in due:
-            fired_at, schedule.next_fire_at = schedule.next_fire_at, _next(schedule, now)
-            if fired_at is not None and status == OrgStatus.ACTIVE:
-                schedule.last_fire_at = fired_at
-                await insert_run(session, slug, _run(schedule, fired_at))
+        moves = [(one.id, _next(one, now, one.next_fire_at), one.next_fire_at) for one in due]
+        fired = [one for one in due if one.next_fire_at and one.status == OrgStatus.ACTIVE]
+        await insert_runs(session, list(map(_run, fired)))
+        await _move_on(session, moves, {one.id for one in fired})
     return len(due)
 
 
-async def _lock_due(
-    session: AsyncSession, now: datetime, limit: int
-) -> Sequence[tuple[Schedule, str, str]]:
+async def _lock_due(session: AsyncSession, now: datetime, limit: int) -> Sequence[Row[Any]]:
     query = (
-        select(Schedule, Org.slug, Org.status)
+        select(*_CLOCK, Schedule.org_id, Schedule.pipeline_id, Schedule.pipeline_name, Org.status)
         .join(Org, Org.id == Schedule.org_id)
         .where(
             Schedule.paused.is_(False),
@@ -115,23 +130,34 @@ async def _lock_due(
         .limit(limit)
         .with_for_update(of=Schedule, skip_locked=True)
     )
-    return [tuple(row) for row in await session.execute(query)]
+    return (await session.execute(query)).all()
 
 
-def _next(schedule: Schedule, now: datetime) -> datetime:
-    return clockwork.next_fire(
-        schedule.cron, schedule.interval_s, schedule.timezone, now, schedule.next_fire_at
-    )
+async def _move_on(
+    session: AsyncSession,
+    moves: Sequence[tuple[UUID, datetime, datetime | None]],
+    fired: set[UUID],
+) -> None:
+    """All in one statement: 10,000 that are due at once take a second, not ten."""
+    ids, following, slots = zip(*moves, strict=True) if moves else ((), (), ())
+    lasts = [slot if one in fired else None for one, slot in zip(ids, slots, strict=True)]
+    arguments = {"ids": list(ids), "following": list(following), "lasts": lasts}
+    await session.execute(_MOVE_ON, arguments)
 
 
-def _run(schedule: Schedule, fired_at: datetime) -> dict[str, object]:
+def _next(one: Schedule | Row[Any], after: datetime, last: datetime | None) -> datetime:
+    delay = clockwork.delay(one.id, one.jitter_s)
+    return clockwork.next_fire(one.cron, one.interval_s, one.timezone, after, last, delay)
+
+
+def _run(due: Row[Any]) -> dict[str, object]:
     return {
         "id": uuid4(),
-        "org_id": schedule.org_id,
-        "pipeline_id": schedule.pipeline_id,
-        "pipeline_name": schedule.pipeline_name,
+        "org_id": due.org_id,
+        "pipeline_id": due.pipeline_id,
+        "pipeline_name": due.pipeline_name,
         "trigger": Trigger.SCHEDULE,
-        "fire_key": f"{schedule.id}:{fired_at.isoformat()}",
+        "fire_key": f"{due.id}:{due.next_fire_at.isoformat()}",
         "selection": RunSelection().model_dump(mode="json"),
         "max_attempts": settings.max_attempts,
         "created_by": "schedule",
@@ -148,7 +174,7 @@ async def _set_paused(scope: OrgScope, pipeline: str, *, paused: bool) -> Schedu
 
 
 def _next_from_now(row: Schedule) -> datetime:
-    return clockwork.next_fire(row.cron, row.interval_s, row.timezone, clock.now(), None)
+    return _next(row, clock.now(), None)
 
 
 async def _require(scope: OrgScope, pipeline: str) -> Schedule:
@@ -186,6 +212,7 @@ def _out(row: Schedule) -> ScheduleOut:
         cron=row.cron,
         interval_s=row.interval_s,
         timezone=row.timezone,
+        jitter_s=row.jitter_s,
         next_fire_at=row.next_fire_at,
         paused=row.paused,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from etlfabric_dagster.errors import InvalidInputError
-from etlfabric_dagster.services.clockwork import check, next_fire
+from etlfabric_dagster.services.clockwork import check, delay, next_fire
 
 
 def utc(text: str) -> datetime:
@@ -50,6 +51,43 @@ def test_an_interval_counts_on_from_its_last_time_and_leaves_out_what_passed() -
     last = utc("2026-01-01T00:00")
     assert next_fire(None, 600, "UTC", utc("2026-01-01T00:03"), last) == utc("2026-01-01T00:10")
     assert next_fire(None, 600, "UTC", utc("2026-01-01T05:01"), last) == utc("2026-01-01T05:10")
+
+
+def test_the_second_of_two_equal_hours_never_names_a_time_that_has_passed() -> None:
+    again = utc("2026-10-25T01:05")  # 02:05 in Berlin for the second time
+    assert next_fire("10,50 2 * * *", None, "Europe/Berlin", again, None) == utc("2026-10-26T01:10")
+
+
+def test_a_half_hour_that_comes_twice_is_two_slots_of_an_hourly_cron() -> None:
+    first = utc("2026-04-04T14:30")  # 01:30 on Lord Howe, shown again half an hour later
+    assert next_fire("30 * * * *", None, "Australia/Lord_Howe", first, None) == utc(
+        "2026-04-04T15:00"
+    )
+
+
+def test_a_jitter_shifts_a_cron_by_one_delay_and_loses_no_slot() -> None:
+    late = timedelta(seconds=150)
+    at, found = utc("2026-01-01T00:00"), []
+    for _ in range(4):
+        at = next_fire("* * * * *", None, "UTC", at, None, late)
+        found.append(at)
+    assert found == [utc("2026-01-01T00:00") + timedelta(seconds=30 + 60 * n) for n in range(4)]
+
+
+def test_a_delay_is_the_same_for_one_schedule_and_spreads_many() -> None:
+    ids = [uuid4() for _ in range(200)]
+    delays = [delay(one, 60) for one in ids]
+    assert delays == [delay(one, 60) for one in ids]
+    assert all(timedelta(0) <= one <= timedelta(seconds=60) for one in delays)
+    assert len(set(delays)) > 30
+    assert {delay(one, 0) for one in ids} == {timedelta(0)}
+
+
+@pytest.mark.parametrize("jitter_s", [-1, 24 * 3600 + 1])
+def test_a_jitter_that_cannot_be_is_refused(jitter_s: int) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        check("* * * * *", None, "UTC", jitter_s)
+    assert caught.value.where["field"] == "jitter_s"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import NotFoundError
 from etlfabric_dagster.models import Pipeline, Run, Schedule
 from etlfabric_dagster.schemas.orgs import OrgOut
-from etlfabric_dagster.services import orgs, schedules
+from etlfabric_dagster.services import clockwork, orgs, schedules
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 
 
@@ -84,6 +84,22 @@ async def test_downtime_becomes_one_run(org: OrgOut, pipeline: str) -> None:
     while await schedules.fire_due(clock.now()):
         pass
     assert len(await runs_of(org)) == 1
+
+
+async def test_a_jitter_delays_every_time_by_the_same(org: OrgOut, pipeline: str) -> None:
+    async with org_scope(OPERATOR, org.slug) as scope:
+        made = await schedules.set_schedule(scope, pipeline, cron="0 * * * *", jitter_s=600)
+    delay = clockwork.delay(made.id, 600)
+    assert made.jitter_s == 600
+    assert made.next_fire_at
+    assert (made.next_fire_at - delay).minute == 0
+    due = await make_due(org)
+    await schedules.fire_due(clock.now())
+    async with org_scope(OPERATOR, org.slug) as scope:
+        moved = (await schedules.get(scope, pipeline)).next_fire_at
+    assert moved
+    assert due < moved
+    assert ((moved - delay).minute, (moved - delay).second) == (0, 0)
 
 
 async def test_a_paused_schedule_waits_and_does_not_catch_up(org: OrgOut, pipeline: str) -> None:
