@@ -7,8 +7,9 @@ fails a request.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
@@ -68,6 +69,15 @@ def ring(task: str, *args: str, queue: str = RUNS) -> bool:
         log.warning("doorbell.lost", task=task, error=type(exc).__name__)
         return False
     return True
+
+
+def unheard(queue: str) -> int:
+    """How many doorbells wait in the broker; 0 when it cannot be asked. Blocking."""
+    try:
+        with redis.Redis.from_url(settings.redis, socket_timeout=2) as client:
+            return cast(int, client.llen(queue))  # typed for its asyncio twin too
+    except redis.RedisError:
+        return 0
 
 
 def ring_all(doorbells: list[tuple[str, tuple[str, ...], str]]) -> None:

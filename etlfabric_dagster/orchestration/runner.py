@@ -12,7 +12,7 @@ from typing import cast
 import dagster as dg
 
 from etlfabric_dagster import aio
-from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.errors import FabricError, LeaseLostError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import events, verdicts
 from etlfabric_dagster.orchestration.late import LateNodes
@@ -219,7 +219,11 @@ class AttemptRunner:
         """The pipeline's login, taken from any older attempt before the first write."""
         if self._warehouse is None:
             self._lease.check()
-            self._warehouse = aio.run(execution.fence(self._claimed))
+            try:
+                self._warehouse = aio.run(execution.fence(self._claimed))
+            except LeaseLostError:
+                self._lease.lose()
+                raise
         return self._warehouse
 
     @contextmanager

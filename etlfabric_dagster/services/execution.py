@@ -7,11 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.errors import FabricError, LeaseLostError
 from etlfabric_dagster.models import (
     Connection,
     DbtManifest,
@@ -32,10 +33,15 @@ from etlfabric_dagster.services.vault import vault
 
 
 async def fence(claimed: ClaimedRun) -> Warehouse:
-    """Take the pipeline's login for this attempt: nobody else can write as it any more."""
+    """Take the pipeline's login for this attempt: nobody else can write as it any more.
+
+    Raises LeaseLostError: a worker that thaws must not take the login from a newer attempt.
+    """
     async with get_session() as session:
+        await _hold_lease(session, claimed)
         password = await tenants.rotate_pipeline_login(session, claimed.org_id, claimed.pipeline_id)
     async with get_session() as session:
+        await _hold_lease(session, claimed)
         await tenants.end_pipeline_backends(session, claimed.org_id, claimed.pipeline_id)
     login = tenants.pipeline_login(claimed.org_id, claimed.pipeline_id)
     return tenants.warehouse(claimed.org_id, login, password)
@@ -227,6 +233,15 @@ async def _cached_state(scope: OrgScope, claimed: ClaimedRun) -> str | None:
 
 def _lease(claimed: ClaimedRun) -> Select[tuple[UUID]]:
     return select(Run.id).where(Run.id == claimed.run_id, Run.token == claimed.token)
+
+
+async def _hold_lease(session: AsyncSession, claimed: ClaimedRun) -> None:
+    """Until the transaction ends nobody can declare the attempt lost; heartbeats go on."""
+    if await session.scalar(_lease(claimed).with_for_update(read=True, key_share=True)) is None:
+        raise LeaseLostError(
+            f"Attempt {claimed.number} of run {claimed.run_id} lost its lease.",
+            "Nothing to do: a newer attempt or a verdict took the run.",
+        )
 
 
 def _limits() -> Limits:

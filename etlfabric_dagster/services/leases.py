@@ -7,6 +7,7 @@ that a frozen worker that thaws cannot change what a newer attempt has written.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +35,7 @@ from etlfabric_dagster.schemas.runs import (
 from etlfabric_dagster.services.runs import EXECUTE
 
 STALE_RING_S = 5.0
+MAX_UNHEARD = 200  # doorbells in the broker: more wake nobody, and each costs a claim
 
 # The fairest startable run: of an org with a free slot, whose pipeline is idle; the org that runs
 # least relative to its weight comes first, then the doorbell's own run, then the oldest.
@@ -56,6 +58,20 @@ _CLAIM = text(
         started_at = coalesce(started_at, clock_timestamp()), error = NULL
     FROM next WHERE r.id = next.id
     RETURNING r.id, r.org_id, r.pipeline_id, r.pipeline_name, r.attempt, r.trigger, r.selection
+    """
+)
+
+
+# A worker frozen inside a transaction holds its run's row, which nobody could take from it: end its
+# session. Only when a lease has expired, and only sessions that wait idle with a lock on runs.
+_END_FROZEN = text(
+    """
+    SELECT pg_terminate_backend(a.pid)
+    FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
+    WHERE l.relation = 'public.runs'::regclass AND l.mode IN ('RowShareLock', 'RowExclusiveLock')
+      AND a.state = 'idle in transaction' AND a.pid <> pg_backend_pid()
+      AND a.state_change < clock_timestamp() - make_interval(secs => :lease)
+      AND EXISTS (SELECT FROM runs WHERE status = 'running' AND lease_until < clock_timestamp())
     """
 )
 
@@ -129,6 +145,7 @@ async def expire_leases() -> list[LostAttempt]:
     Any number of processes may call this at once. A canceled run ends canceled.
     """
     async with get_session() as session:
+        await session.execute(_END_FROZEN, {"lease": settings.lease_s})
         rows = await session.scalars(
             select(Run)
             .where(Run.status == RunStatus.RUNNING, Run.lease_until < func.clock_timestamp())
@@ -138,12 +155,23 @@ async def expire_leases() -> list[LostAttempt]:
 
 
 async def ring_stale() -> int:
-    """Ring again for runs that are queued while their doorbell may be lost."""
+    """Ring again for runs that are queued while their doorbell may be lost, the oldest first."""
+    room = MAX_UNHEARD - await asyncio.to_thread(queue.unheard, queue.RUNS)
+    if room <= 0:
+        return 0
     limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, STALE_RING_S)
+    silent = (
+        select(Run.id)
+        .where(Run.status == RunStatus.QUEUED, Run.rung_at < limit)
+        .order_by(Run.rung_at)
+        .limit(room)
+        .with_for_update(skip_locked=True)
+        .cte()  # a subquery might be asked again, and then lock more than its limit
+    )
     async with get_session() as session:
         stale = await session.execute(
             update(Run)
-            .where(Run.status == RunStatus.QUEUED, Run.rung_at < limit)
+            .where(Run.id.in_(select(silent.c.id)))
             .values(rung_at=func.clock_timestamp())
             .returning(Run.id)
         )

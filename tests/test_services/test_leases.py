@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+import redis
 from sqlalchemy import delete, text, update
 
+from etlfabric_dagster import queue
+from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.errors import ConflictError, NotFoundError, OrgSuspendedError
+from etlfabric_dagster.errors import (
+    ConflictError,
+    LeaseLostError,
+    NotFoundError,
+    OrgSuspendedError,
+)
 from etlfabric_dagster.models import Org, Pipeline, Run
+from etlfabric_dagster.schemas.jobs import Warehouse
 from etlfabric_dagster.schemas.runs import AttemptStatus, ErrorInfo, RunStatus, StreamResult
-from etlfabric_dagster.services import leases, orgs, runs
+from etlfabric_dagster.services import execution, leases, orgs, runs, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 
 
@@ -216,11 +226,89 @@ async def test_runs_are_listed_newest_first_in_pages(org):
     assert rest.next is None
 
 
-async def test_stale_run_is_rung_again(org):
+@pytest.fixture
+def broker(migrated):
+    """The broker, with nothing waiting in it."""
+    with redis.Redis.from_url(migrated.redis) as client:
+        client.delete(queue.RUNS)
+        yield client
+
+
+async def make_stale(*run_ids: UUID) -> None:
+    old = text("now() - interval '1 minute'")
+    async with get_session() as session:
+        await session.execute(update(Run).where(Run.id.in_(run_ids)).values(rung_at=old))
+
+
+async def test_nobody_rings_while_enough_doorbells_wait(org, broker, monkeypatch):
+    monkeypatch.setattr(leases, "MAX_UNHEARD", 3)
+    await add_pipeline(org.slug)
+    run_ids = [await start(org.slug) for _ in range(5)]
+    await make_stale(*run_ids)
+    assert broker.llen(queue.RUNS) == 5
+    assert await leases.ring_stale() == 0
+    broker.flushall()
+    assert await leases.ring_stale() == 3
+    assert broker.llen(queue.RUNS) == 3
+    broker.flushall()
+    assert await leases.ring_stale() == 2
+
+
+async def test_worker_frozen_inside_a_transaction_does_not_keep_its_run(org, monkeypatch):
+    await add_pipeline(org.slug)
+    claimed = await leases.claim(await start(org.slug), "frozen")
+    await expire(claimed.run_id)
+    monkeypatch.setattr(settings, "lease_s", 0.05)
+    with psycopg.connect(settings.database.render_as_string(hide_password=False)) as frozen:
+        frozen.execute("SELECT * FROM runs WHERE id = %s FOR UPDATE", (claimed.run_id,))
+        lost = []
+        while not lost:
+            lost = await leases.expire_leases()
+        assert lost[0].run_id == claimed.run_id
+        with pytest.raises(psycopg.OperationalError):
+            frozen.execute("SELECT 1")
+
+
+async def test_login_is_not_taken_from_a_newer_attempt(org):
+    pipeline_id = await add_pipeline(org.slug)
+    async with get_session() as session:
+        await tenants.add_pipeline_login(session, org.id, pipeline_id)
+    old = await leases.claim(await start(org.slug), "frozen")
+    await expire(old.run_id)
+    await leases.expire_leases()
+    new = await leases.claim(old.run_id, "w2")
+    warehouse = await execution.fence(new)
+    with pytest.raises(LeaseLostError):
+        await execution.fence(old)
+    with connect_as(warehouse) as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+async def test_login_cannot_be_used_by_the_attempt_before(org):
+    pipeline_id = await add_pipeline(org.slug)
+    async with get_session() as session:
+        await tenants.add_pipeline_login(session, org.id, pipeline_id)
+    old = await leases.claim(await start(org.slug), "lost")
+    before = await execution.fence(old)
+    with connect_as(before) as writer:
+        writer.execute(f'CREATE TABLE "{before.raw}".t (n int)')
+        await expire(old.run_id)
+        await leases.expire_leases()
+        await execution.fence(await leases.claim(old.run_id, "w2"))
+        with pytest.raises(psycopg.OperationalError):
+            writer.commit()
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        connect_as(before)
+
+
+def connect_as(login: Warehouse) -> psycopg.Connection:
+    facts = {"host": login.host, "port": login.port, "dbname": login.database}
+    return psycopg.connect(user=login.username, password=login.password, **facts)
+
+
+async def test_stale_run_is_rung_again(org, broker):
     await add_pipeline(org.slug)
     run_id = await start(org.slug)
     assert await leases.ring_stale() == 0
-    async with get_session() as session:
-        old = text("now() - interval '1 minute'")
-        await session.execute(update(Run).where(Run.id == run_id).values(rung_at=old))
+    await make_stale(run_id)
     assert await leases.ring_stale() == 1
