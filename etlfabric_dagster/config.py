@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     source_port: int | None = None
     """Port of the demo's source database, likewise."""
     bind_host: str = "127.0.0.1"
+    cors_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Other origins whose pages may call the API with a cookie: the control panel's."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses whose X-Forwarded-For is believed, comma-separated."""
     workers: int = 2
     """Run slots of one worker process."""
     interactive_workers: int = 1
@@ -89,7 +93,7 @@ class Settings(BaseSettings):
     bi_host: str | None = None
     """Host that BI tools should use; the database URL's host by default."""
 
-    @field_validator("fernet_keys", "jwt_keys", "egress_allow", mode="before")
+    @field_validator("fernet_keys", "jwt_keys", "egress_allow", "cors_origins", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):

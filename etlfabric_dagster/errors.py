@@ -45,6 +45,30 @@ class ConflictError(FabricError):
     code = "conflict"
 
 
+class EditedMeanwhileError(ConflictError):
+    """Somebody saved the object after it was read: the edit would undo theirs."""
+
+    code = "edited_meanwhile"
+
+
+class GoneError(FabricError):
+    """It was there, and worked once: used, expired or revoked."""
+
+    code = "gone"
+
+
+class RateLimitedError(FabricError):
+    """Too many tries; `where["retry_after_s"]` says when to go on."""
+
+    code = "rate_limited"
+
+
+class TooLargeError(FabricError):
+    """What was sent is larger than the limit."""
+
+    code = "too_large"
+
+
 class InvalidInputError(FabricError):
     """What was given cannot be used; `where["field"]` names the field."""
 

@@ -9,6 +9,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from etlfabric_dagster.cli import (
+    api,
     connections,
     connectors,
     credentials,
@@ -47,6 +48,7 @@ app.add_typer(dbt_models.app, name="dbt-models")
 app.command("query")(dbt_models.query)
 app.command("bi-credentials")(credentials.bi_credentials)
 app.add_typer(credentials.app, name="credentials")
+api.register(app)
 db.register(app)
 demo.register(app)
 

@@ -94,6 +94,14 @@ def own_processes(servers: Sequence[str] = (POSTGRES, VALKEY)) -> list[Process]:
             needs=(MIGRATE,),
         ),
         Process(
+            "api",
+            python("etlfabric_dagster.api.server"),
+            partial(health.http_ok, settings.bind_host, settings.api_port, "/healthz"),
+            needs=(MIGRATE,),
+            ports={"api_port": settings.api_port},
+            url=f"http://localhost:{settings.api_port}",
+        ),
+        Process(
             "dagster",
             python("etlfabric_dagster.orchestration.webserver"),
             partial(health.http_ok, settings.bind_host, settings.dagster_port, "/healthz"),

@@ -25,7 +25,7 @@ from etlfabric_dagster.services import runs, snapshots
 from etlfabric_dagster.services.scope import Actor, org_scope
 
 RUN_TAG = "etlfabric/run"
-DAGSTER = Actor("dagster", is_operator=True)
+DAGSTER = Actor("dagster", is_operator=True, via="dagster")
 """The webserver lets only operators in."""
 
 

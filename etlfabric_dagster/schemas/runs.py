@@ -175,3 +175,12 @@ class LostAttempt(Value):
     number: int
     requeued: bool
     """False: attempts are used up, the run failed (or was being canceled)."""
+
+
+class QueueDepth(Value):
+    """How much work waits, over all orgs."""
+
+    queued: int
+    running: int
+    oldest_queued_s: float
+    interactive_waiting: int

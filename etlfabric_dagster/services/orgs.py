@@ -15,13 +15,19 @@ from etlfabric_dagster import storage
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError, InvalidInputError
-from etlfabric_dagster.models import Connection, Org, Run, Schedule
+from etlfabric_dagster.models import Connection, Membership, Org, Run, Schedule
 from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
 from etlfabric_dagster.schemas.base import Page, Slug
 from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut, OrgStatus
 from etlfabric_dagster.security import scram
 from etlfabric_dagster.services import migrations, tenants
-from etlfabric_dagster.services.scope import Actor, OrgScope, find_org, require_operator
+from etlfabric_dagster.services.scope import (
+    Actor,
+    OrgScope,
+    find_org,
+    require_operator,
+    require_own_password,
+)
 from etlfabric_dagster.services.vault import vault
 
 PAGE = 100
@@ -54,10 +60,16 @@ async def create(actor: Actor, slug: str, name: str) -> OrgOut:
 
 
 async def list_orgs(actor: Actor, cursor: str | None = None, limit: int = PAGE) -> Page[OrgOut]:
-    """Orgs by slug, one page."""
-    require_operator(actor, "list all orgs")
+    """The orgs that the actor may see, by slug, one page; an operator sees all."""
+    require_own_password(actor)
+    query = select(Org).where(Org.slug > (cursor or "")).order_by(Org.slug).limit(limit + 1)
+    if not actor.is_operator:
+        theirs = Membership.user_id == actor.user_id
+        query = query.join(Membership, Membership.org_id == Org.id).where(theirs)
+        query = query.where(Org.status != OrgStatus.ERASING)
+    if actor.limits and actor.limits.org_id:
+        query = query.where(Org.id == actor.limits.org_id)
     async with get_session() as session:
-        query = select(Org).where(Org.slug > (cursor or "")).order_by(Org.slug).limit(limit + 1)
         rows = list(await session.scalars(query))
     more = rows[limit - 1].slug if len(rows) > limit else None
     return Page(items=tuple(to_out(row) for row in rows[:limit]), next=more)

@@ -62,7 +62,7 @@ async def set_schedule(
     scope.require_active()
     clockwork.check(cron, interval_s, timezone, jitter_s)
     target = await _pipeline(scope, pipeline)
-    row = await _find(scope, target.id) or Schedule(
+    row = await _find(scope, target.id, lock=True) or Schedule(
         id=uuid4(), org_id=scope.org_id, pipeline_id=target.id
     )
     row.pipeline_name, row.paused = target.name, target.paused
@@ -76,7 +76,7 @@ async def set_schedule(
 
 async def remove(scope: OrgScope, pipeline: str) -> None:
     """Remove a pipeline's schedule. Raises NotFoundError when it has none."""
-    await scope.session.delete(await _require(scope, pipeline))
+    await scope.session.delete(await _require(scope, pipeline, lock=True))
     await scope.session.flush()
 
 
@@ -167,7 +167,7 @@ def _run(due: Row[Any]) -> dict[str, object]:
 
 
 async def _set_paused(scope: OrgScope, pipeline: str, *, paused: bool) -> ScheduleOut:
-    row = await _require(scope, pipeline)
+    row = await _require(scope, pipeline, lock=True)
     row.paused, row.next_fire_at = paused, None if paused else _next_from_now(row)
     await scope.session.flush()
     return _out(row)
@@ -177,9 +177,9 @@ def _next_from_now(row: Schedule) -> datetime:
     return _next(row, clock.now(), None)
 
 
-async def _require(scope: OrgScope, pipeline: str) -> Schedule:
+async def _require(scope: OrgScope, pipeline: str, *, lock: bool = False) -> Schedule:
     target = await _pipeline(scope, pipeline)
-    row = await _find(scope, target.id)
+    row = await _find(scope, target.id, lock=lock)
     if row is None:
         raise NotFoundError(
             f"Pipeline '{pipeline}' has no schedule.",
@@ -188,11 +188,11 @@ async def _require(scope: OrgScope, pipeline: str) -> Schedule:
     return row
 
 
-async def _find(scope: OrgScope, pipeline_id: UUID) -> Schedule | None:
+async def _find(scope: OrgScope, pipeline_id: UUID, *, lock: bool = False) -> Schedule | None:
     query = select(Schedule).where(
         Schedule.pipeline_id == pipeline_id, Schedule.org_id == scope.org_id
     )
-    return await scope.session.scalar(query.with_for_update())
+    return await scope.session.scalar(query.with_for_update() if lock else query)
 
 
 async def _pipeline(scope: OrgScope, name: str) -> Pipeline:

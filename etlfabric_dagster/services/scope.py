@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster.db import get_session
@@ -17,40 +18,89 @@ from etlfabric_dagster.errors import NotFoundError, OrgSuspendedError, Permissio
 from etlfabric_dagster.models import Membership, Org
 from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
 from etlfabric_dagster.schemas.orgs import OrgStatus
+from etlfabric_dagster.schemas.people import Role, TokenLimits
+from etlfabric_dagster.services.permissions import ACTIONS
+
+READ_ONLY_SQLSTATE = "25006"
+_NO_LIMITS = TokenLimits()
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks. An operator may enter every org; a user only those they are a member of."""
+    """Who asks, with what limits, and from where. An operator may enter every org; a user only
+    those they are a member of.
+    """
 
     label: str
     user_id: UUID | None = None
     is_operator: bool = False
+    limits: TokenLimits | None = None
+    """Of the API token that asks; a limited token never acts as operator."""
+    must_change_password: bool = False
+    """Signed in with a one-time password: no org opens until it is changed."""
+    via: str = "cli"
+    """`cli`, `fabric`, `api`, `ui`, `dagster` or `system`."""
+    address: str | None = None
+    """Where the request came from."""
 
 
 OPERATOR = Actor("operator", is_operator=True)
 """Whoever has the install's settings: the CLI and the local Python API."""
 
-SYSTEM = Actor("system", is_operator=True)
+SYSTEM = Actor("system", is_operator=True, via="system")
 """The platform itself: worker, scheduler."""
 
 
 @dataclass(frozen=True)
 class OrgScope:
-    """A session that sees one org's tables, and on whose behalf."""
+    """A session that sees one org's tables, on whose behalf, and in which role."""
 
     session: AsyncSession
     org_id: UUID
     slug: str
     status: OrgStatus
     actor: Actor
+    role: Role
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether the role or the token allows no change at all."""
+        limits = self.actor.limits or _NO_LIMITS
+        return limits.read_only or not self.role.may(Role.EDITOR)
+
+    def require(self, action: str) -> None:
+        """Every change, and every sensitive look, begins with this.
+
+        Args:
+            action: a name of `services.permissions.ACTIONS`.
+
+        Raises:
+            PermissionDeniedError: the role, or the token, does not allow it.
+            OrgSuspendedError: the action needs an org that is active.
+        """
+        permission = ACTIONS[action]
+        if not self.role.may(permission.role):
+            raise PermissionDeniedError(
+                f"{permission.role.capitalize()}s can {permission.what};"
+                f" you are {self.role} of '{self.slug}'.",
+                f"Ask an admin or owner of '{self.slug}'.",
+                action=action,
+                role=str(self.role),
+                needs=str(permission.role),
+                org=self.slug,
+            )
+        if permission.changes and self.reads_only:
+            raise _reads_only(self)
+        if not permission.in_suspended_org:
+            self.require_active()
 
     def require_active(self) -> None:
         """Raises OrgSuspendedError unless runs and changes are allowed."""
         if self.status is not OrgStatus.ACTIVE:
             raise OrgSuspendedError(
                 f"Org '{self.slug}' is {self.status}; all its data is kept.",
-                f"Resume it first: etlfabric orgs resume {self.slug}",
+                f"Ask the operator of this install to resume it: etlfabric orgs resume {self.slug}",
+                org=self.slug,
             )
 
     async def touch_config(self) -> int:
@@ -76,10 +126,18 @@ async def org_scope(actor: Actor, slug: str) -> AsyncIterator[OrgScope]:
         NotFoundError: unknown org, or one the actor may not see: both read the same.
     """
     async with get_session() as session:
-        org = await find_org(session, actor, slug)
+        org, role = await _enter(session, actor, slug)
         found = org.id, org.slug, OrgStatus(org.status)
     async with get_session(org_id=found[0]) as session:
-        yield OrgScope(session, *found, actor)
+        scope = OrgScope(session, *found, actor, role)
+        if scope.reads_only:  # whatever a service forgets to ask
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+        try:
+            yield scope
+        except DBAPIError as exc:
+            if getattr(exc.orig, "sqlstate", None) != READ_ONLY_SQLSTATE:
+                raise
+            raise _reads_only(scope) from exc
 
 
 @asynccontextmanager
@@ -95,19 +153,47 @@ async def org_scope_by_id(actor: Actor, org_id: UUID) -> AsyncIterator[OrgScope]
 
 async def find_org(session: AsyncSession, actor: Actor, slug: str) -> Org:
     """The org's row, if the actor may see it."""
-    query = select(Org).where(Org.slug == slug)
-    if not actor.is_operator:
-        query = query.join(Membership, Membership.org_id == Org.id).where(
-            Membership.user_id == actor.user_id
-        )
-    org = await session.scalar(query)
-    if org is None or org.status == OrgStatus.ERASING and not actor.is_operator:
+    return (await _enter(session, actor, slug))[0]
+
+
+async def _enter(session: AsyncSession, actor: Actor, slug: str) -> tuple[Org, Role]:
+    """The org and the actor's role in it. Raises NotFoundError, also for a stranger's org."""
+    require_own_password(actor)
+    joined = (Membership.org_id == Org.id) & (Membership.user_id == actor.user_id)
+    query = select(Org, Membership.role).outerjoin(Membership, joined).where(Org.slug == slug)
+    org, member = (await session.execute(query)).one_or_none() or (None, None)
+    limits = actor.limits or _NO_LIMITS
+    role = Role.OWNER if actor.is_operator else member and Role(member)
+    if org is None or not role or limits.org_id not in (None, org.id):
         raise no_org(slug)
-    return org
+    if org.status == OrgStatus.ERASING and not actor.is_operator:
+        raise no_org(slug)
+    return org, role.limited_to(limits.role)
+
+
+def _reads_only(scope: OrgScope) -> PermissionDeniedError:
+    limits = scope.actor.limits or _NO_LIMITS
+    what = "This API token is read-only" if limits.read_only else f"You are {scope.role}"
+    return PermissionDeniedError(
+        f"{what} in '{scope.slug}': nothing can be changed with it.",
+        f"Ask an admin or owner of '{scope.slug}' for more rights.",
+        org=scope.slug,
+    )
+
+
+def require_own_password(actor: Actor) -> None:
+    """Raises PermissionDeniedError while the actor's password is the one-time one."""
+    if actor.must_change_password:
+        raise PermissionDeniedError(
+            "The one-time password opens nothing but the change of it.",
+            "Set your own password first.",
+            code="password_change_required",
+        )
 
 
 def require_operator(actor: Actor, what: str) -> None:
     """Raises PermissionDeniedError for everybody but operators."""
+    require_own_password(actor)
     if not actor.is_operator:
         raise PermissionDeniedError(f"Only operators may {what}.", "Ask an operator.")
 

@@ -20,9 +20,10 @@ from etlfabric_dagster.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
-from etlfabric_dagster.models import ApiToken, User
+from etlfabric_dagster.models import ApiToken, Membership, Org, User
 from etlfabric_dagster.schemas.base import Page
-from etlfabric_dagster.schemas.orgs import TokenOut, UserOut
+from etlfabric_dagster.schemas.orgs import OrgStatus, TokenOut, UserOut
+from etlfabric_dagster.schemas.people import Me, MyOrg, Role
 from etlfabric_dagster.services.scope import Actor, require_operator
 
 TOKEN_PREFIX = "etlf_"  # noqa: S105 - a prefix by which scanners find leaked tokens
@@ -73,6 +74,32 @@ async def list_users(actor: Actor) -> Page[UserOut]:
     async with get_session() as session:
         rows = await session.scalars(select(User).order_by(User.email))
         return Page(items=tuple(_out(row) for row in rows))
+
+
+async def me(actor: Actor) -> Me:
+    """The signed-in person and their orgs. Raises UnauthenticatedError for who is no person."""
+    query = (
+        select(Org.slug, Org.name, Membership.role)
+        .join(Membership, Membership.org_id == Org.id)
+        .where(Membership.user_id == actor.user_id, Org.status != OrgStatus.ERASING)
+        .order_by(Org.slug)
+    )
+    if actor.limits and actor.limits.org_id:
+        query = query.where(Org.id == actor.limits.org_id)
+    async with get_session() as session:
+        user = await session.get(User, actor.user_id) if actor.user_id else None
+        if user is None:
+            raise UnauthenticatedError("Nobody is signed in.", "Sign in first.")
+        rows = await session.execute(query)
+        found = [MyOrg(slug=slug, name=name, role=Role(role)) for slug, name, role in rows]
+        return Me(
+            id=user.id,
+            email=user.email,
+            name=user.name,
+            is_operator=actor.is_operator,
+            must_change_password=user.must_change_password,
+            orgs=tuple(found),
+        )
 
 
 async def issue_token(actor: Actor, email: str, name: str = "cli") -> TokenOut:

@@ -1,0 +1,55 @@
+"""Orgs.
+
+The pattern of every routes module: a `router` from `api.routing`, functions of a few lines that
+take what they need from `api.deps`, call one service and return its frozen value. No rule, query
+or HTTP status of an error stands here: services raise `FabricError`s, `api.problems` tells them.
+The function's name is the operation id of OpenAPI, unique over all modules.
+"""
+
+from __future__ import annotations
+
+from etlfabric_dagster.api.deps import CurrentActor, PageQuery, Slug
+from etlfabric_dagster.api.routing import router as make_router
+from etlfabric_dagster.schemas.base import Page, Value
+from etlfabric_dagster.schemas.base import Slug as SlugText
+from etlfabric_dagster.schemas.orgs import OrgOut
+from etlfabric_dagster.services import orgs
+
+router = make_router("orgs")
+
+
+class OrgIn(Value):
+    """A new org."""
+
+    slug: SlugText
+    name: str
+
+
+@router.get("")
+async def list_orgs(actor: CurrentActor, page: PageQuery) -> Page[OrgOut]:
+    """Orgs of the caller by slug; all of them for operators."""
+    return await orgs.list_orgs(actor, page.cursor, page.limit)
+
+
+@router.post("", status_code=201)
+async def create_org(actor: CurrentActor, given: OrgIn) -> OrgOut:
+    """An org with its schemas and roles; whoever creates it becomes its owner."""
+    return await orgs.create(actor, given.slug, given.name)
+
+
+@router.get("/{slug}")
+async def get_org(actor: CurrentActor, slug: Slug) -> OrgOut:
+    """One org."""
+    return await orgs.get(actor, slug)
+
+
+@router.post("/{slug}/suspend")
+async def suspend_org(actor: CurrentActor, slug: Slug) -> OrgOut:
+    """Cancel its runs, close its logins, skip its schedules; data is kept. Operators."""
+    return await orgs.suspend(actor, slug)
+
+
+@router.post("/{slug}/resume")
+async def resume_org(actor: CurrentActor, slug: Slug) -> OrgOut:
+    """Open a suspended org again. Operators."""
+    return await orgs.resume(actor, slug)

@@ -1,0 +1,96 @@
+"""The real application, called in this process; people of every role; an org and a foreign one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from etlfabric_dagster.api.app import create_app
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.models import Membership
+from etlfabric_dagster.schemas.orgs import OrgOut
+from etlfabric_dagster.schemas.people import Role
+from etlfabric_dagster.services import orgs, users
+from etlfabric_dagster.services.scope import OPERATOR
+
+BASE = "http://api.test/api/v1"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a password and a token."""
+
+    email: str
+    password: str
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What authenticates a request of theirs."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+Register = Callable[..., Awaitable[Person]]
+
+
+@pytest.fixture(scope="session")
+async def client(migrated) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks to the application without a network; keeps no cookies."""
+    transport = httpx.ASGITransport(create_app(), raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def register(migrated, make_slug) -> Register:
+    """Make a person: `await register()`, `register(org, "viewer")` or `register(operator=True)`."""
+
+    async def make(
+        org: OrgOut | None = None, role: Role | str | None = None, *, operator: bool = False
+    ) -> Person:
+        email, password = f"{make_slug()}@example.com", "correct horse battery"
+        user = await users.create(OPERATOR, email, operator=operator)
+        await users.set_password(email, password)
+        if org is not None and role is not None:
+            async with get_session() as session:
+                session.add(Membership(org_id=org.id, user_id=user.id, role=Role(role)))
+        token = (await users.issue_token(OPERATOR, email)).token
+        return Person(email, password, token)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Cast:
+    """An org with a person in each role, and another org with its owner."""
+
+    org: OrgOut
+    foreign: OrgOut
+    viewer: Person
+    editor: Person
+    admin: Person
+    owner: Person
+    stranger: Person
+    """Owner of `foreign`."""
+    operator: Person
+
+    def __getitem__(self, name: str) -> Person:
+        return getattr(self, name)
+
+
+@pytest.fixture(scope="session")
+async def people(migrated, make_slug, register: Register) -> Cast:
+    """Shared by the whole process: tests do not change its members or status."""
+    org = await orgs.create(OPERATOR, make_slug(), "Cast")
+    foreign = await orgs.create(OPERATOR, make_slug(), "Foreign")
+    members = {str(role): await register(org, role) for role in Role}
+    return Cast(
+        org=org,
+        foreign=foreign,
+        stranger=await register(foreign, Role.OWNER),
+        operator=await register(operator=True),
+        **members,
+    )
