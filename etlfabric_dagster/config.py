@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     run_timeout_s: float = 6 * 3600
     sandbox_memory_mib: int = 2048
     sandbox_socket: Path | None = None
+    retention_days: int = Field(default=30, ge=0)
+    """Run history, run logs and Dagster's records are kept so long; 0 = for ever."""
+    drain_s: float = Field(default=8, ge=0)
+    """How long a worker that is told to stop lets its runs end before it hands them over."""
     log_level: str = "INFO"
     bi_host: str | None = None
     """Host that BI tools should use; the database URL's host by default."""

@@ -140,6 +140,12 @@ def read_log(
     return lines, "{}/{}".format(*new[-1]) if new else after
 
 
+def count_log(org_id: UUID, run_id: UUID) -> int:
+    """How many objects a run's log has."""
+    fs, folder = _open(_run_url(org_id, run_id))
+    return sum(1 for _ in _chunks(fs, folder, None))
+
+
 def delete_log(org_id: UUID, run_id: UUID) -> int:
     """Remove a run's log; the number of objects removed. Idempotent."""
     return _remove(_run_url(org_id, run_id))

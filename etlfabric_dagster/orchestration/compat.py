@@ -43,7 +43,9 @@ from dagster._core.remote_representation.grpc_server_state_subscriber import (
 )
 from dagster._core.remote_representation.handle import RepositoryHandle
 from dagster._core.snap import snapshot_from_execution_plan
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import (
     PARENT_RUN_ID_TAG,
     ROOT_RUN_ID_TAG,
@@ -71,9 +73,11 @@ from dagster._utils.error import (
 __all__ = [
     "DEFAULT_DAGSTER_ENTRY_POINT",
     "FINISHED_STATUSES",
+    "NOT_FINISHED_STATUSES",
     "PARENT_RUN_ID_TAG",
     "ROOT_RUN_ID_TAG",
     "SINGLETON_REPOSITORY_NAME",
+    "AssetCheckExecutionsTable",
     "CheckRunHealthResult",
     "CodeLocationEntry",
     "CodeLocationLoadStatus",
@@ -106,6 +110,7 @@ __all__ = [
     "RepositorySnap",
     "RunLauncher",
     "SerializableErrorInfo",
+    "SqlEventLogStorage",
     "WorkerStatus",
     "WorkspaceLoadTarget",
     "WorkspaceProcessContext",

@@ -89,15 +89,16 @@ class FabricRunLauncher(RunLauncher, ConfigurableClass):
 
 def report_queued(instance: DagsterInstance, run: DagsterRun) -> None:
     """It waits for a worker: only so may Dagster terminate it meanwhile."""
-    _report(instance, run, DagsterEventType.RUN_ENQUEUED)
+    report(instance, run, DagsterEventType.RUN_ENQUEUED)
 
 
 def report_starting(instance: DagsterInstance, run: DagsterRun) -> None:
     """A worker has it: only so does Dagster execute it."""
-    _report(instance, run, DagsterEventType.RUN_STARTING)
+    report(instance, run, DagsterEventType.RUN_STARTING)
 
 
-def _report(instance: DagsterInstance, run: DagsterRun, kind: DagsterEventType) -> None:
+def report(instance: DagsterInstance, run: DagsterRun, kind: DagsterEventType) -> None:
+    """An event that says nothing but its kind, which changes the run's status."""
     event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
     instance.report_dagster_event(event, run_id=run.run_id)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from uuid import UUID
 
 import dagster as dg
 
 from etlfabric_dagster import clock
 from etlfabric_dagster.orchestration.compat import (
     FINISHED_STATUSES,
+    AssetCheckExecutionsTable,
+    SqlEventLogStorage,
 )
 from etlfabric_dagster.schemas.runs import LostAttempt
 
-KEPT = timedelta(days=30)
 BATCH = 200
 
 
@@ -32,20 +32,11 @@ def end_lost(instance: dg.DagsterInstance, lost: LostAttempt) -> None:
     )
 
 
-def end_unclaimed(instance: dg.DagsterInstance, run_ids: Iterable[UUID]) -> int:
-    """Cancel Dagster runs whose run ended before a worker took it. Idempotent."""
-    ended = 0
-    for run_id in run_ids:
-        run = instance.get_run_by_id(str(run_id))
-        if run is not None and not run.is_finished:
-            instance.report_run_canceled(run, "The run was canceled before a worker took it.")
-            ended += 1
-    return ended
+def forget_old(instance: dg.DagsterInstance, kept: timedelta, *, dry_run: bool = False) -> int:
+    """Delete finished Dagster runs older than `kept`, with their events; returns how many.
 
-
-def forget_old(instance: dg.DagsterInstance, kept: timedelta = KEPT) -> int:
-    """Delete finished Dagster runs older than `kept`; the last one of each asset stays, because
-    with it Dagster would forget the asset's latest materialisation.
+    The last run of each asset stays, because with it Dagster would forget the asset's latest
+    materialisation. With `dry_run` nothing goes. Resumable: a run's events go before it.
     """
     last = {
         entry.last_materialization.run_id
@@ -55,9 +46,20 @@ def forget_old(instance: dg.DagsterInstance, kept: timedelta = KEPT) -> int:
     before = clock.now() - kept
     filters = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=before)
     old = [run_id for run_id in _ids(instance, filters) if run_id not in last]
-    for run_id in old:
-        instance.delete_run(run_id)
+    for run_id in () if dry_run else old:
+        _forget(instance, run_id)
     return len(old)
+
+
+def _forget(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Evaluations of checks have a table of their own, which Dagster never empties."""
+    storage = instance.event_log_storage
+    storage.delete_events(run_id)
+    if isinstance(storage, SqlEventLogStorage):
+        checks = AssetCheckExecutionsTable
+        with storage.index_connection() as conn:
+            conn.execute(checks.delete().where(checks.c.run_id == run_id))
+    instance.delete_run(run_id)
 
 
 def _ids(instance: dg.DagsterInstance, filters: dg.RunsFilter) -> Iterator[str]:

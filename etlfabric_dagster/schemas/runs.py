@@ -64,6 +64,17 @@ class RunSelection(Value):
     """Streams to load again from the start."""
 
 
+class PruneReport(Value):
+    """What retention removed, or would remove (`dry_run`)."""
+
+    retention_days: int
+    dry_run: bool
+    runs: int
+    log_files: int
+    requests: int
+    dagster_runs: int
+
+
 class StreamResult(Value):
     """How one stream of a run ended. `rows` and `bytes` are what reached the raw schema."""
 

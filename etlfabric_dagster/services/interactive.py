@@ -90,6 +90,13 @@ async def ring_stale(after_s: float = 3) -> int:
     return len(waiting)
 
 
+async def count_old() -> int:
+    """How many `forget_old` would drop now."""
+    query = select(func.count()).where(InteractiveRequest.created_at < clock.now() - KEPT)
+    async with get_session() as session:
+        return await session.scalar(query) or 0
+
+
 async def forget_old() -> int:
     """Drop answered requests after an hour. Idempotent."""
     limit = clock.now() - KEPT

@@ -30,7 +30,6 @@ from etlfabric_dagster.schemas.runs import (
     NodeResult,
     RunStatus,
     StreamResult,
-    Trigger,
 )
 from etlfabric_dagster.services.runs import EXECUTE
 
@@ -179,18 +178,6 @@ async def ring_stale() -> int:
         for run_id in ids:
             queue.ring_after_commit(session, EXECUTE, str(run_id))
     return len(ids)
-
-
-async def ended_unclaimed(within_s: float) -> list[UUID]:
-    """Runs that Dagster launched and that ended lately without an attempt: nobody has told
-    Dagster.
-    """
-    limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, within_s)
-    query = select(Run.id).where(
-        Run.trigger == Trigger.DAGSTER, Run.attempt == 0, Run.finished_at > limit
-    )
-    async with get_session() as session:
-        return list(await session.scalars(query))
 
 
 async def _open_attempt(

@@ -16,13 +16,13 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from etlfabric_dagster import aio, clock, logs, queue
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.logs import log
-from etlfabric_dagster.orchestration import records
+from etlfabric_dagster.orchestration import agreement, records, retention
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
 from etlfabric_dagster.services import interactive, leases, schedules, snapshots
 from etlfabric_dagster.tasks import heartbeats
 
 PROCESS = "scheduler"
-SETTLE_WITHIN_S = 600
+SETTLE_WITHIN_S, DAY_S = 600, 24 * 3600
 
 Ticks = dict[Callable[[DagsterInstance], None], float]
 
@@ -43,17 +43,16 @@ def reconcile(instance: DagsterInstance) -> None:
 
 
 def settle(instance: DagsterInstance) -> None:
-    """Tell Dagster of runs canceled in the queue, and ring for orgs that wait to be published."""
-    records.end_unclaimed(instance, aio.run(leases.ended_unclaimed(SETTLE_WITHIN_S)))
+    """Make Dagster's record say what ours says, and ring for orgs that wait to be published."""
+    agreement.agree(instance, SETTLE_WITHIN_S)
     for org_id in aio.run(snapshots.unpublished()):
         queue.ring(snapshots.PUBLISH, str(org_id), queue=queue.INTERACTIVE)
 
 
 def clean(instance: DagsterInstance) -> None:
-    """Drop answered requests and old Dagster runs."""
-    aio.run(interactive.forget_old())
-    removed = records.forget_old(instance)
-    log.info("records.forgotten", dagster_runs=removed)
+    """Forget what is older than the retention; compare a day of records."""
+    log.info("records.forgotten", **retention.prune(instance).model_dump())
+    agreement.agree(instance, DAY_S)
 
 
 def alive(_: DagsterInstance) -> None:

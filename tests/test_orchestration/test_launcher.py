@@ -10,11 +10,11 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
-from etlfabric_dagster.orchestration import records
+from etlfabric_dagster.orchestration import agreement
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.runs import RunOut, RunStatus
-from etlfabric_dagster.services import leases, orgs, runs
+from etlfabric_dagster.services import orgs, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_orchestration.test_workspace import graphql
 
@@ -114,8 +114,5 @@ async def test_a_queued_run_canceled_by_us_ends_in_dagster_too(
     run_id = (await launch(context, published, "shop"))["run"]["runId"]
     async with org_scope(OPERATOR, published.slug) as scope:
         await runs.request_cancel(scope, UUID(run_id))
-    waiting = await leases.ended_unclaimed(within_s=60)
-    assert UUID(run_id) in waiting
-    assert await asyncio.to_thread(records.end_unclaimed, instance, [UUID(run_id)]) == 1
+    await asyncio.to_thread(agreement.agree, instance, 60)
     assert instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
-    assert await asyncio.to_thread(records.end_unclaimed, instance, [UUID(run_id)]) == 0
