@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     bind_host: str = "127.0.0.1"
     cors_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
     """Other origins whose pages may call the API with a cookie: the control panel's."""
+    signup: bool = True
+    """Whether people may register themselves, each with an org of their own."""
     trusted_proxies: str = "127.0.0.1"
     """Addresses whose X-Forwarded-For is believed, comma-separated."""
     workers: int = 2

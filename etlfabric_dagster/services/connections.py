@@ -23,7 +23,7 @@ from etlfabric_dagster.schemas.base import Name, Page
 from etlfabric_dagster.schemas.connections import ConnectionOut
 from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, EgressPolicy, SourceConfig
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
-from etlfabric_dagster.services import interactive, sandbox
+from etlfabric_dagster.services import audit, interactive, sandbox
 from etlfabric_dagster.services.scope import (
     SYSTEM,
     Actor,
@@ -50,7 +50,7 @@ async def create(
         InvalidInputError: name, config or secrets do not fit; `where["field"]` names the field.
         ConflictError: the name is taken.
     """
-    scope.require_active()
+    scope.require("connections.create")
     check_name(name, "connection")
     secrets = dict(secrets or {})
     _validate(scope.actor, connector, config, secrets)
@@ -72,6 +72,7 @@ async def create(
         ) from exc
     await scope.session.refresh(row)
     await scope.touch_config()
+    await audit.record(scope, "connections.create", f"connections/{name}", after=_out(row))
     return _out(row)
 
 
@@ -97,8 +98,9 @@ async def update(
 
     Raises NotFoundError, InvalidInputError.
     """
-    scope.require_active()
+    scope.require("connections.update")
     row = await find(scope, name)
+    before = _out(row)
     new_config = dict(row.config if config is None else config)
     if secrets:
         stored = _secrets(scope, row) | dict(secrets)
@@ -112,6 +114,14 @@ async def update(
     await scope.session.flush()
     await scope.session.refresh(row)
     await scope.touch_config()
+    replaced = {"replaced_secrets": sorted(secrets or {})}
+    await audit.record(
+        scope,
+        "connections.update",
+        f"connections/{name}",
+        before=before,
+        after=_out(row).model_dump(mode="json") | replaced,
+    )
     return _out(row)
 
 
@@ -121,6 +131,7 @@ async def delete(scope: OrgScope, name: str) -> None:
     Raises:
         ConflictError: pipelines still use it.
     """
+    scope.require("connections.delete")
     row = await find(scope, name)
     used = await scope.session.scalars(
         select(Pipeline.name).where(Pipeline.connection_id == row.id).order_by(Pipeline.name)
@@ -131,14 +142,17 @@ async def delete(scope: OrgScope, name: str) -> None:
             "Delete or re-point them first.",
             pipelines=users,
         )
+    before = _out(row)
     await scope.session.delete(row)
     await scope.session.flush()
     await scope.touch_config()
+    await audit.record(scope, "connections.delete", f"connections/{name}", before=before)
 
 
 async def check(actor: Actor, slug: str, name: str) -> CheckResult:
     """Try the connection for real, on an interactive worker. The result is kept on it."""
     async with org_scope(actor, slug) as scope:
+        scope.require("connections.check")
         org_id = scope.org_id
         await find(scope, name)
     answer = await interactive.ask(org_id, "check", {"connection": name}, timeout_s=60)
@@ -148,6 +162,7 @@ async def check(actor: Actor, slug: str, name: str) -> CheckResult:
 async def discover(actor: Actor, slug: str, name: str) -> Discovery:
     """What the connection offers. Raises ConnectorError with cause and remedy."""
     async with org_scope(actor, slug) as scope:
+        scope.require("connections.discover")
         org_id = scope.org_id
         await find(scope, name)
     answer = await interactive.ask(org_id, "discover", {"connection": name}, timeout_s=150)
@@ -228,6 +243,8 @@ async def rotate_credentials(actor: Actor) -> dict[str, int]:
                 else:
                     row.sealed = vault().rotate(row.sealed)
                     counts["rotated"] += 1
+    async with get_session() as session:
+        await audit.write(session, actor, "credentials.rotate", "credentials", after=counts)
     return counts
 
 

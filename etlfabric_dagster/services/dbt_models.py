@@ -5,7 +5,9 @@ Whatever parses or runs tenants' SQL is asked of an interactive worker and runs 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +31,15 @@ from etlfabric_dagster.schemas.dbt_models import (
     TableResult,
 )
 from etlfabric_dagster.schemas.jobs import DbtProject, Limits, PreviewJob, QueryJob
-from etlfabric_dagster.services import dbt_import, dbt_store, interactive, sandbox, tenants
-from etlfabric_dagster.services.scope import SYSTEM, Actor, OrgScope, org_scope, org_scope_by_id
+from etlfabric_dagster.services import audit, dbt_import, dbt_store, interactive, sandbox, tenants
+from etlfabric_dagster.services.scope import (
+    SYSTEM,
+    Actor,
+    OrgScope,
+    org_scope,
+    org_scope_by_id,
+    require,
+)
 
 PARSE_TIMEOUT_S = 150
 MAX_ROWS = 100_000
@@ -45,8 +54,9 @@ async def put(actor: Actor, slug: str, path: str, content: str) -> DbtModelOut:
         InvalidInputError: the path or the content cannot be part of a project.
         TransformError: the project does not compile with it; nothing is stored.
     """
+    await require(actor, slug, "dbt_models.put")
     dbt_paths.check(path, content)
-    await _change(actor, slug, put={path: content})
+    await _change(actor, slug, "dbt_models.put", put={path: content})
     async with org_scope(actor, slug) as scope:
         return await get(scope, path)
 
@@ -60,13 +70,14 @@ async def delete(actor: Actor, slug: str, path: str) -> None:
         TransformError: others still refer to it.
     """
     async with org_scope(actor, slug) as scope:
+        scope.require("dbt_models.delete")
         row = await _find(scope, path)
         if row.origin == DbtOrigin.GENERATED:
             raise ConflictError(
                 f"{path} is generated from a stream and written anew with it.",
                 "Deselect the stream, or put a file of your own at that path.",
             )
-    await _change(actor, slug, delete=[path])
+    await _change(actor, slug, "dbt_models.delete", delete=[path])
 
 
 async def list_models(scope: OrgScope) -> Page[DbtModelOut]:
@@ -108,7 +119,7 @@ async def import_project(actor: Actor, slug: str, files: Mapping[str, bytes]) ->
         TransformError: it breaks what the org already has; nothing is stored.
     """
     async with org_scope(actor, slug) as scope:
-        scope.require_active()
+        scope.require("dbt_models.import")
         known = await dbt_store.files_of(scope)
         tables = await dbt_store.tables_of(scope)
     made = dbt_import.plan(
@@ -116,7 +127,7 @@ async def import_project(actor: Actor, slug: str, files: Mapping[str, bytes]) ->
     )
     while made.taken:
         try:
-            await _change(actor, slug, put=made.taken)
+            await _change(actor, slug, "dbt_models.import", put=made.taken)
             return made.report()
         except TransformError as exc:
             path = exc.where.get("path")
@@ -167,7 +178,38 @@ async def answer_change(org_id: UUID, arguments: dict[str, Any]) -> dict[str, An
             files[path] = DbtFile(path=path, content=content, origin=DbtOrigin.TENANT)
 
     async with org_scope_by_id(SYSTEM, org_id) as scope:
-        return {"changed": await dbt_store.change(scope, edit)}
+        before = await dbt_store.files_of(scope)
+        changed = await dbt_store.change(scope, edit)
+        await _record_change(scope, arguments, before)
+        return {"changed": changed}
+
+
+async def _record_change(
+    scope: OrgScope, arguments: dict[str, Any], before: dbt_store.Files
+) -> None:
+    """One audit event per file that is other than it was, on behalf of who asked."""
+    asked = replace(scope, actor=Actor.from_dict(arguments["asker"]))
+    for path in sorted({*arguments["put"], *arguments["delete"]}):
+        old = before[path].content if path in before else None
+        new = arguments["put"].get(path)
+        if old != new:
+            await audit.record(
+                asked,
+                arguments["action"],
+                f"dbt_models/{path}",
+                before=_fingerprint(old),
+                after=_fingerprint(new),
+            )
+
+
+def _fingerprint(content: str | None) -> dict[str, Any] | None:
+    """Enough to tell which text it was; the text itself is the tenant's, and may be large."""
+    if content is None:
+        return None
+    return {
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "lines": content.count("\n") + 1,
+    }
 
 
 async def answer_regenerate(org_id: UUID, _arguments: dict[str, Any]) -> dict[str, Any]:
@@ -206,14 +248,18 @@ async def answer_query(org_id: UUID, arguments: dict[str, Any]) -> dict[str, Any
 async def _change(
     actor: Actor,
     slug: str,
+    action: str,
     *,
     put: Mapping[str, str] | None = None,
     delete: list[str] | None = None,
 ) -> None:
-    async with org_scope(actor, slug) as scope:
-        scope.require_active()
-        org_id = scope.org_id
-    arguments = {"put": dict(put or {}), "delete": delete or []}
+    org_id = await require(actor, slug, action)
+    arguments = {
+        "put": dict(put or {}),
+        "delete": delete or [],
+        "action": action,
+        "asker": actor.as_dict(),
+    }
     await interactive.ask(org_id, "change_dbt", arguments, timeout_s=PARSE_TIMEOUT_S)
 
 

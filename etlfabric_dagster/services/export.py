@@ -51,8 +51,9 @@ async def export(
     Args:
         progress: called with (table, tables done, tables in all).
     """
-    _prepare(directory)
     async with org_scope(actor, slug) as scope:
+        scope.require("orgs.export")
+        _prepare(directory)
         description = await _describe(scope, actor, slug)
         files = await dbt_store.files_of(scope)
         org_id = scope.org_id

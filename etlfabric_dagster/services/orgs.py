@@ -14,23 +14,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from etlfabric_dagster import storage
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.errors import ConflictError, InvalidInputError
+from etlfabric_dagster.errors import ConflictError, InvalidInputError, PermissionDeniedError
 from etlfabric_dagster.models import Connection, Membership, Org, Run, Schedule
 from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
 from etlfabric_dagster.schemas.base import Page, Slug
 from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut, OrgStatus
+from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.security import scram
-from etlfabric_dagster.services import migrations, tenants
+from etlfabric_dagster.services import audit, migrations, tenants
 from etlfabric_dagster.services.scope import (
     Actor,
     OrgScope,
     find_org,
+    require,
     require_operator,
     require_own_password,
 )
 from etlfabric_dagster.services.vault import vault
 
 PAGE = 100
+MAX_NAME = 80
+MAX_OWNED = 5  # by one person who signed up; an operator creates any number
 _slug = TypeAdapter(Slug)
 
 
@@ -42,8 +46,9 @@ async def create(actor: Actor, slug: str, name: str) -> OrgOut:
     Raises:
         ConflictError: the slug is taken.
     """
-    require_operator(actor, "create orgs")
+    await _may_create(actor)
     _check_slug(slug)
+    name = checked_name(name)
     async with get_session() as session:
         org = await _claim_slug(session, slug, name)
         org_id = org.id
@@ -55,6 +60,10 @@ async def create(actor: Actor, slug: str, name: str) -> OrgOut:
         org.status, org.tenant_revision = OrgStatus.ACTIVE, revision
         await session.flush()
         await session.refresh(org)
+        await _make_owner(session, actor, org_id)
+        await audit.write(
+            session, actor, "orgs.create", f"orgs/{slug}", org_id=org_id, after=to_out(org)
+        )
         _publish(session, org_id)
         return to_out(org)
 
@@ -91,9 +100,20 @@ async def resume(actor: Actor, slug: str) -> OrgOut:
     return await _set_status(actor, slug, OrgStatus.ACTIVE)
 
 
+async def rename(scope: OrgScope, name: str) -> OrgOut:
+    """Change the name that people see; the slug stays. Raises InvalidInputError."""
+    scope.require("orgs.update")
+    org = await scope.session.get_one(Org, scope.org_id)
+    before, org.name = to_out(org), checked_name(name)
+    await scope.session.flush()
+    await scope.session.refresh(org)
+    await audit.record(scope, "orgs.update", f"orgs/{scope.slug}", before=before, after=to_out(org))
+    return to_out(org)
+
+
 async def begin_erase(actor: Actor, slug: str) -> None:
-    """Hide the org, close its logins and cancel its runs. Idempotent."""
-    require_operator(actor, "erase orgs")
+    """Hide the org, close its logins and cancel its runs. Owners and operators. Idempotent."""
+    await require(actor, slug, "orgs.erase")
     async with get_session() as session:
         org = await find_org(session, actor, slug)
         org.status = OrgStatus.ERASING
@@ -116,6 +136,10 @@ async def erase(actor: Actor, slug: str) -> EraseReport:
     async with get_session() as session:
         runs = await session.scalar(select(func.count()).where(Run.org_id == org_id))
         await session.execute(delete(Org).where(Org.id == org_id))
+        await audit.forget(session, org_id)
+        await audit.write(
+            session, actor, "orgs.erase", f"orgs/{slug}", before={"id": str(org_id), "runs": runs}
+        )
     return EraseReport(
         slug=slug,
         schemas=schemas,
@@ -130,7 +154,10 @@ async def erase(actor: Actor, slug: str) -> EraseReport:
 
 async def bi_credentials(scope: OrgScope, *, roll: bool = False) -> BiCredentials:
     """Where BI tools connect; with `roll` a new password, shown this once."""
+    scope.require("bi.roll" if roll else "bi.read")
     password = await tenants.roll_bi_password(scope.session, scope.org_id) if roll else None
+    if roll:
+        await audit.record(scope, "bi.roll", "bi-credentials")
     url = settings.database.set(
         username=tenants.bi_login(scope.org_id),
         password=password,
@@ -183,7 +210,7 @@ async def _set_status(actor: Actor, slug: str, status: OrgStatus) -> OrgOut:
         org = await find_org(session, actor, slug)
         if org.status not in (OrgStatus.ACTIVE, OrgStatus.SUSPENDED):
             raise ConflictError(f"Org '{slug}' is {org.status}.", "Wait until that has ended.")
-        org.status = status
+        before, org.status = to_out(org), status
         suspended = status is OrgStatus.SUSPENDED
         await tenants.set_logins(session, org.id, enabled=not suspended)
         if suspended:
@@ -194,7 +221,44 @@ async def _set_status(actor: Actor, slug: str, status: OrgStatus) -> OrgOut:
             )
         await session.flush()
         await session.refresh(org)
+        if before.status != org.status:
+            await audit.write(
+                session,
+                actor,
+                "orgs.suspend" if suspended else "orgs.resume",
+                f"orgs/{slug}",
+                org_id=org.id,
+                before=before,
+                after=to_out(org),
+            )
         return to_out(org)
+
+
+async def _may_create(actor: Actor) -> None:
+    """Raises PermissionDeniedError unless sign-up is open and the person owns few orgs so far."""
+    if actor.is_operator:
+        require_own_password(actor)
+        return
+    if not settings.signup or actor.user_id is None or actor.limits is not None:
+        require_operator(actor, "create orgs")
+    require_own_password(actor)
+    owned = select(func.count()).where(
+        Membership.user_id == actor.user_id, Membership.role == Role.OWNER
+    )
+    async with get_session() as session:
+        if (await session.scalar(owned) or 0) >= MAX_OWNED:
+            raise PermissionDeniedError(
+                f"You own {MAX_OWNED} orgs; that is the limit.",
+                "Ask the operator of this install for another.",
+                code="too_many_orgs",
+            )
+
+
+async def _make_owner(session: AsyncSession, actor: Actor, org_id: UUID) -> None:
+    """Who creates an org owns it; an operator without an account just made it."""
+    if actor.user_id is not None:
+        row = {"id": uuid4(), "org_id": org_id, "user_id": actor.user_id, "role": Role.OWNER}
+        await session.execute(insert(Membership).values(**row).on_conflict_do_nothing())
 
 
 async def _cancel_runs(session: AsyncSession, org_id: UUID) -> None:
@@ -221,6 +285,16 @@ async def _count_connections(org_id: UUID) -> int:
 
 def _publish(session: AsyncSession, org_id: UUID) -> None:
     ring_after_commit(session, "etlfabric.publish_org", str(org_id), queue=INTERACTIVE)
+
+
+def checked_name(name: str) -> str:
+    """1 to 80 visible characters, trimmed. Raises InvalidInputError."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise InvalidInputError(
+            "That cannot name an org.", f"Use 1 to {MAX_NAME} visible characters.", field="name"
+        )
+    return name
 
 
 def _check_slug(slug: str) -> None:

@@ -13,8 +13,8 @@ from etlfabric_dagster.models import Connection, Pipeline, Run, Schedule, Stream
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.pipelines import PipelineOut, StreamOut
 from etlfabric_dagster.schemas.streams import Discovery, SchemaPolicy
-from etlfabric_dagster.services import connections, dbt_models, stream_settings, tenants
-from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
+from etlfabric_dagster.services import audit, connections, dbt_models, stream_settings, tenants
+from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope, require
 
 Streams = Mapping[str, Any] | Literal["all"]
 
@@ -44,11 +44,12 @@ async def create(
         ConflictError: name or raw table taken.
         ConnectorError: the connection cannot be discovered.
     """
+    await require(actor, slug, "pipelines.create")
     connections.check_name(name, "pipeline")
     stream_settings.check_has_work(connection, models)
     found = await connections.discover(actor, slug, connection) if connection else None
     async with org_scope(actor, slug) as scope:
-        scope.require_active()
+        scope.require("pipelines.create")
         prefix = f"{connection}__" if table_prefix is None and connection else table_prefix or ""
         row = Pipeline(
             name=name,
@@ -63,6 +64,8 @@ async def create(
         if found is not None:
             await _set_streams(scope, row, streams, found)
         await scope.touch_config()
+        made = await get(scope, name)
+        await audit.record(scope, "pipelines.create", f"pipelines/{name}", after=_facts(made))
     await dbt_models.regenerate(actor, slug)
     return await get_by_name(actor, slug, name)
 
@@ -78,10 +81,11 @@ async def update(
     clear_models: bool = False,
 ) -> PipelineOut:
     """Change what is given. A stream whose mode, key or cursor changed reloads at the next run."""
+    await require(actor, slug, "pipelines.update")
     found = await _rediscover(actor, slug, name) if streams is not None else None
     async with org_scope(actor, slug) as scope:
-        scope.require_active()
-        row = await find(scope, name)
+        scope.require("pipelines.update")
+        row, before = await find(scope, name), await get(scope, name)
         if schema_policy is not None:
             row.schema_policy = schema_policy
         if models is not None or clear_models:
@@ -90,6 +94,10 @@ async def update(
             await _set_streams(scope, row, streams, found)
         await scope.session.flush()
         await scope.touch_config()
+        facts = _facts(before), _facts(await get(scope, name))
+        await audit.record(
+            scope, "pipelines.update", f"pipelines/{name}", before=facts[0], after=facts[1]
+        )
     await dbt_models.regenerate(actor, slug)
     return await get_by_name(actor, slug, name)
 
@@ -122,13 +130,17 @@ async def get_by_name(actor: Actor, slug: str, name: str) -> PipelineOut:
 
 async def set_paused(scope: OrgScope, name: str, *, paused: bool) -> PipelineOut:
     """Pause or resume its schedule; runs can still be started by hand. Idempotent."""
+    action = "pipelines.pause" if paused else "pipelines.resume"
+    scope.require(action)
     row = await find(scope, name)
-    row.paused = paused
+    before, row.paused = row.paused, paused
     schedule = await scope.session.scalar(select(Schedule).where(Schedule.pipeline_id == row.id))
     if schedule is not None:
         schedule.paused, schedule.next_fire_at = paused, None  # no catch-up after a pause
     await scope.session.flush()
     await scope.touch_config()
+    facts = {"paused": before}, {"paused": paused}
+    await audit.record(scope, action, f"pipelines/{name}", before=facts[0], after=facts[1])
     return await get(scope, name)
 
 
@@ -139,7 +151,8 @@ async def delete(actor: Actor, slug: str, name: str) -> None:
         ConflictError: a run of it is queued or running.
     """
     async with org_scope(actor, slug) as scope:
-        row = await find(scope, name)
+        scope.require("pipelines.delete")
+        row, before = await find(scope, name), await get(scope, name)
         open_run = await scope.session.scalar(
             select(Run.id).where(Run.pipeline_id == row.id, Run.status.in_(("queued", "running")))
         )
@@ -158,6 +171,7 @@ async def delete(actor: Actor, slug: str, name: str) -> None:
         await scope.session.delete(row)
         await scope.session.flush()
         await scope.touch_config()
+        await audit.record(scope, "pipelines.delete", f"pipelines/{name}", before=_facts(before))
     await dbt_models.regenerate(actor, slug)
 
 
@@ -203,6 +217,18 @@ def _with_connection() -> Select[Any]:
     return select(Pipeline, Connection.name).outerjoin(
         Connection, Connection.id == Pipeline.connection_id
     )
+
+
+def _facts(pipeline: PipelineOut) -> dict[str, Any]:
+    """What the audit log keeps: settings, not what discovery and loads found."""
+    streams = {
+        stream.name: stream.model_dump(
+            mode="json", exclude={"id", "name", "discovered", "tables"}, exclude_defaults=True
+        )
+        for stream in pipeline.streams
+    }
+    kept = pipeline.model_dump(mode="json", exclude={"streams", "created_at", "updated_at"})
+    return kept | {"streams": streams}
 
 
 def _no_pipeline(slug: str, name: str) -> NotFoundError:

@@ -20,6 +20,7 @@ from etlfabric_dagster.models import Pipeline, Run, RunAttempt, Stream
 from etlfabric_dagster.queue import RUNS, ring_after_commit
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.runs import AttemptOut, RunOut, RunSelection, RunStatus, Trigger
+from etlfabric_dagster.services import audit
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
 EXECUTE = "etlfabric.execute_run"
@@ -48,7 +49,7 @@ async def start(
         OrgSuspendedError: the org does not run.
         InvalidInputError: the selection names a stream the pipeline does not load.
     """
-    scope.require_active()
+    scope.require("runs.retry" if trigger is Trigger.RETRY else "runs.start")
     row = await _pipeline(scope, pipeline)
     selection = selection or RunSelection()
     await _check_selection(scope, row, selection)
@@ -66,7 +67,12 @@ async def start(
         "streams": {},
         "models": {},
     }
-    return await insert_run(scope.session, scope.slug, values)
+    run = await insert_run(scope.session, scope.slug, values)
+    if run.id == values["id"]:  # not one that was there already
+        facts = {"pipeline": row.name, "selection": values["selection"], "parent": parent}
+        action = "runs.retry" if trigger is Trigger.RETRY else "runs.start"
+        await audit.record(scope, action, f"runs/{run.id}", after=facts)
+    return run
 
 
 async def insert_run(session: AsyncSession, slug: str, values: dict[str, Any]) -> RunOut:
@@ -131,6 +137,7 @@ async def request_cancel(scope: OrgScope, run_id: UUID) -> RunOut:
 
     Raises ConflictError when the run has already ended otherwise.
     """
+    scope.require("runs.cancel")
     run = await _run(scope, run_id, lock=True)
     if run.status == RunStatus.CANCELED:
         return to_out(run, scope.slug)
@@ -143,11 +150,14 @@ async def request_cancel(scope: OrgScope, run_id: UUID) -> RunOut:
     if run.status == RunStatus.QUEUED:
         run.status, run.finished_at = RunStatus.CANCELED, clock.now()
     await scope.session.flush()
+    facts = {"pipeline": run.pipeline_name}
+    await audit.record(scope, "runs.cancel", f"runs/{run_id}", after=facts)
     return to_out(run, scope.slug)
 
 
 async def retry(scope: OrgScope, run_id: UUID) -> RunOut:
     """A new run with the same selection. Raises ConflictError while the run has not ended."""
+    scope.require("runs.retry")
     run = await _run(scope, run_id)
     if not RunStatus(run.status).is_final:
         raise ConflictError(

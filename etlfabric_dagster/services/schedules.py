@@ -23,7 +23,7 @@ from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.pipelines import ScheduleOut
 from etlfabric_dagster.schemas.runs import RunSelection, Trigger
-from etlfabric_dagster.services import clockwork
+from etlfabric_dagster.services import audit, clockwork
 from etlfabric_dagster.services.runs import insert_runs
 from etlfabric_dagster.services.scope import OrgScope
 
@@ -59,25 +59,31 @@ async def set_schedule(
     Raises InvalidInputError for a cron expression, interval, time zone or jitter that cannot be,
     and NotFoundError.
     """
-    scope.require_active()
+    scope.require("schedules.set")
     clockwork.check(cron, interval_s, timezone, jitter_s)
     target = await _pipeline(scope, pipeline)
-    row = await _find(scope, target.id, lock=True) or Schedule(
-        id=uuid4(), org_id=scope.org_id, pipeline_id=target.id
-    )
+    known = await _find(scope, target.id, lock=True)
+    before = _out(known) if known else None
+    row = known or Schedule(id=uuid4(), org_id=scope.org_id, pipeline_id=target.id)
     row.pipeline_name, row.paused = target.name, target.paused
     row.cron, row.interval_s, row.timezone = cron, interval_s, timezone
     row.jitter_s = jitter_s
     row.next_fire_at = _next_from_now(row)
     scope.session.add(row)
     await scope.session.flush()
+    await audit.record(
+        scope, "schedules.set", f"schedules/{pipeline}", before=before, after=_out(row)
+    )
     return _out(row)
 
 
 async def remove(scope: OrgScope, pipeline: str) -> None:
     """Remove a pipeline's schedule. Raises NotFoundError when it has none."""
-    await scope.session.delete(await _require(scope, pipeline, lock=True))
+    scope.require("schedules.remove")
+    row = await _require(scope, pipeline, lock=True)
+    await scope.session.delete(row)
     await scope.session.flush()
+    await audit.record(scope, "schedules.remove", f"schedules/{pipeline}", before=_out(row))
 
 
 async def get(scope: OrgScope, pipeline: str) -> ScheduleOut:
@@ -167,9 +173,13 @@ def _run(due: Row[Any]) -> dict[str, object]:
 
 
 async def _set_paused(scope: OrgScope, pipeline: str, *, paused: bool) -> ScheduleOut:
+    action = "schedules.pause" if paused else "schedules.resume"
+    scope.require(action)
     row = await _require(scope, pipeline, lock=True)
+    before = _out(row)
     row.paused, row.next_fire_at = paused, None if paused else _next_from_now(row)
     await scope.session.flush()
+    await audit.record(scope, action, f"schedules/{pipeline}", before=before, after=_out(row))
     return _out(row)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text, update
@@ -42,6 +43,22 @@ class Actor:
     """`cli`, `fabric`, `api`, `ui`, `dagster` or `system`."""
     address: str | None = None
     """Where the request came from."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Who asked, for work that another process finishes: a name for its records, no rights."""
+        user_id = str(self.user_id) if self.user_id else None
+        return {
+            "label": self.label,
+            "user_id": user_id,
+            "via": self.via,
+            "address": self.address,
+        }
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Actor:
+        """The same again; it may do nothing."""
+        user_id = UUID(given["user_id"]) if given["user_id"] else None
+        return cls(given["label"], user_id, via=given["via"], address=given["address"])
 
 
 OPERATOR = Actor("operator", is_operator=True)
@@ -151,6 +168,15 @@ async def org_scope_by_id(actor: Actor, org_id: UUID) -> AsyncIterator[OrgScope]
         yield scope
 
 
+async def require(actor: Actor, slug: str, action: str) -> UUID:
+    """`OrgScope.require` ahead of slow work that opens its scopes later; answers the org's id."""
+    async with get_session() as session:
+        org, role = await _enter(session, actor, slug)
+        found = org.id, org.slug, OrgStatus(org.status)
+        OrgScope(session, *found, actor, role).require(action)
+        return org.id
+
+
 async def find_org(session: AsyncSession, actor: Actor, slug: str) -> Org:
     """The org's row, if the actor may see it."""
     return (await _enter(session, actor, slug))[0]
@@ -166,7 +192,7 @@ async def _enter(session: AsyncSession, actor: Actor, slug: str) -> tuple[Org, R
     role = Role.OWNER if actor.is_operator else member and Role(member)
     if org is None or not role or limits.org_id not in (None, org.id):
         raise no_org(slug)
-    if org.status == OrgStatus.ERASING and not actor.is_operator:
+    if org.status == OrgStatus.ERASING and role is not Role.OWNER:
         raise no_org(slug)
     return org, role.limited_to(limits.role)
 

@@ -7,13 +7,16 @@ from typing import BinaryIO
 
 from etlfabric_dagster import storage
 from etlfabric_dagster.schemas.connections import UploadOut
+from etlfabric_dagster.services import audit
 from etlfabric_dagster.services.scope import OrgScope
 
 
 async def put(scope: OrgScope, name: str, content: BinaryIO) -> UploadOut:
     """Store a file, streamed, atomically. Raises InvalidInputError."""
-    scope.require_active()
-    return await asyncio.to_thread(storage.put_upload, scope.org_id, name, content)
+    scope.require("uploads.put")
+    stored = await asyncio.to_thread(storage.put_upload, scope.org_id, name, content)
+    await audit.record(scope, "uploads.put", f"uploads/{name}", after=stored)
+    return stored
 
 
 async def list_uploads(scope: OrgScope) -> list[UploadOut]:
@@ -23,4 +26,6 @@ async def list_uploads(scope: OrgScope) -> list[UploadOut]:
 
 async def delete(scope: OrgScope, name: str) -> None:
     """Remove a file. Raises NotFoundError."""
+    scope.require("uploads.delete")
     await asyncio.to_thread(storage.delete_upload, scope.org_id, name)
+    await audit.record(scope, "uploads.delete", f"uploads/{name}")
