@@ -87,6 +87,12 @@ class OrgSuspendedError(FabricError):
     code = "org_suspended"
 
 
+class QuotaError(FabricError):
+    """The org has used up what its operator lets it use; all data is kept."""
+
+    code = "quota_reached"
+
+
 class UnauthenticatedError(FabricError):
     """No credentials, or credentials that are not valid (any more)."""
 

@@ -1,9 +1,15 @@
 """SQLAlchemy models: data shape only. Importing this package registers every table."""
 
+from etlfabric_dagster.models.alerts import (
+    AlertChannel,
+    AlertDelivery,
+    AlertIncident,
+    AlertRule,
+)
 from etlfabric_dagster.models.audit import AuditChain, AuditEvent
 from etlfabric_dagster.models.base import Base, TenantMixin, TimestampMixin, tenant_metadata
 from etlfabric_dagster.models.connections import Connection
-from etlfabric_dagster.models.dbt_models import DbtManifest, DbtModel
+from etlfabric_dagster.models.dbt_models import DbtDraft, DbtManifest, DbtModel, DbtModelVersion
 from etlfabric_dagster.models.idempotency import IdempotencyKey
 from etlfabric_dagster.models.orgs import CodeLocation, CodeLocationJob, Org
 from etlfabric_dagster.models.pipelines import (
@@ -16,6 +22,7 @@ from etlfabric_dagster.models.pipelines import (
 from etlfabric_dagster.models.requests import InteractiveRequest
 from etlfabric_dagster.models.runs import DbtBuildLease, Run, RunAttempt
 from etlfabric_dagster.models.schedules import Schedule
+from etlfabric_dagster.models.usage import Quota, UsageDay
 from etlfabric_dagster.models.users import (
     ApiToken,
     Invitation,
@@ -26,6 +33,10 @@ from etlfabric_dagster.models.users import (
 )
 
 __all__ = [
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertIncident",
+    "AlertRule",
     "ApiToken",
     "AuditChain",
     "AuditEvent",
@@ -34,8 +45,10 @@ __all__ = [
     "CodeLocationJob",
     "Connection",
     "DbtBuildLease",
+    "DbtDraft",
     "DbtManifest",
     "DbtModel",
+    "DbtModelVersion",
     "IdempotencyKey",
     "InteractiveRequest",
     "Invitation",
@@ -45,6 +58,7 @@ __all__ = [
     "PasswordReset",
     "Pipeline",
     "PipelineState",
+    "Quota",
     "Run",
     "RunAttempt",
     "Schedule",
@@ -53,6 +67,7 @@ __all__ = [
     "Stream",
     "TenantMixin",
     "TimestampMixin",
+    "UsageDay",
     "User",
     "tenant_metadata",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from etlfabric_dagster.models.base import Base, TenantMixin, TimestampMixin
@@ -31,3 +33,28 @@ class DbtManifest(TenantMixin, TimestampMixin, Base):
     """dbt selector → unique ids, as resolved at parse time."""
     error: Mapped[dict[str, Any] | None]
     """Why the files of now do not parse, while the manifest is older."""
+
+
+class DbtModelVersion(TenantMixin, Base):
+    """One saved content of a tenant's file; `content` is NULL where it was deleted."""
+
+    __tablename__ = "dbt_model_versions"
+    __table_args__ = (Index(None, "path", "created_at"),)
+
+    path: Mapped[str]
+    content: Mapped[str | None]
+    digest: Mapped[str]
+    action: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class DbtDraft(TenantMixin, TimestampMixin, Base):
+    """A file that does not compile yet: kept beside the project, never built."""
+
+    __tablename__ = "dbt_drafts"
+
+    path: Mapped[str] = mapped_column(unique=True)
+    content: Mapped[str]
+    author: Mapped[str]
+    error: Mapped[dict[str, Any] | None]

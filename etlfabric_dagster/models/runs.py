@@ -31,6 +31,17 @@ class Run(Base):
         Index("ix_runs_open", "status", postgresql_where=text("status IN ('queued', 'running')")),
         Index("ix_runs_org_created", "org_id", "created_at"),
         Index("ix_runs_pipeline_created", "pipeline_id", "created_at"),
+        Index(
+            "ix_runs_pipeline_succeeded",
+            "pipeline_id",
+            "created_at",
+            postgresql_where=text("status = 'succeeded'"),
+        ),
+        Index(
+            "ix_runs_unalerted",
+            "finished_at",
+            postgresql_where=text("alerted_at IS NULL AND status IN ('succeeded', 'failed')"),
+        ),
     )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
@@ -56,6 +67,8 @@ class Run(Base):
     error: Mapped[dict[str, Any] | None]
     parent_run_id: Mapped[UUID | None]
     created_by: Mapped[str]
+    alerted_at: Mapped[datetime | None]
+    """When alert rules looked at the verdict; NULL until then."""
     dagster_job: Mapped[str | None]
     """Job name when the run was launched in Dagster with a run of its own already created."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import Row, Update, func, literal, select, text, update
@@ -31,10 +31,13 @@ from etlfabric_dagster.schemas.runs import (
     RunStatus,
     StreamResult,
 )
+from etlfabric_dagster.services import usage
 from etlfabric_dagster.services.runs import EXECUTE
 
 STALE_RING_S = 5.0
 MAX_UNHEARD = 200  # doorbells in the broker: more wake nobody, and each costs a claim
+EVALUATE = "etlfabric.evaluate_alerts"
+"""The task that holds a verdict against the org's alert rules."""
 
 # The fairest startable run: of an org with a free slot, whose pipeline is idle; the org that runs
 # least relative to its weight comes first, then the doorbell's own run, then the oldest.
@@ -73,6 +76,13 @@ _END_FROZEN = text(
       AND EXISTS (SELECT FROM runs WHERE status = 'running' AND lease_until < clock_timestamp())
     """
 )
+
+
+class EndedAttempt(NamedTuple):
+    """What ending an attempt tells about it."""
+
+    dagster_run_id: UUID
+    seconds: float
 
 
 async def claim(hint: UUID, worker: str) -> ClaimedRun | None:
@@ -133,7 +143,9 @@ async def finish(run_id: UUID, token: UUID, status: RunStatus, error: ErrorInfo 
         run.error = error.model_dump(mode="json") if error else None
         run.rows_loaded = sum(s.rows for s in streams)
         run.bytes_loaded = sum(s.bytes for s in streams)
-        await _end_attempt(session, run_id, run.attempt, AttemptStatus(status.value), error)
+        ended = await _end_attempt(session, run_id, run.attempt, AttemptStatus(status.value), error)
+        await usage.record_attempt(session, run, ended.seconds)
+        queue.ring_after_commit(session, EVALUATE, str(run_id), queue=queue.INTERACTIVE)
         await _ring_next(session, run.org_id)
     return True
 
@@ -230,7 +242,8 @@ async def _end_attempt(
     number: int,
     status: AttemptStatus,
     error: ErrorInfo | None,
-) -> UUID:
+) -> EndedAttempt:
+    seconds = func.extract("epoch", func.clock_timestamp() - RunAttempt.started_at)
     ended = await session.execute(
         update(RunAttempt)
         .where(RunAttempt.run_id == run_id, RunAttempt.number == number)
@@ -239,9 +252,10 @@ async def _end_attempt(
             finished_at=func.clock_timestamp(),
             error=error.model_dump(mode="json") if error else None,
         )
-        .returning(RunAttempt.dagster_run_id)
+        .returning(RunAttempt.dagster_run_id, seconds)
     )
-    return ended.scalar_one()
+    dagster_run_id, ran_s = ended.one()
+    return EndedAttempt(dagster_run_id, float(ran_s))
 
 
 async def _lose(session: AsyncSession, run: Run) -> LostAttempt:
@@ -250,7 +264,7 @@ async def _lose(session: AsyncSession, run: Run) -> LostAttempt:
         remedy="Nothing to do: nothing is lost or loaded twice.",
         code="worker_lost",
     )
-    dagster_run_id = await _end_attempt(session, run.id, run.attempt, AttemptStatus.LOST, error)
+    ended = await _end_attempt(session, run.id, run.attempt, AttemptStatus.LOST, error)
     canceled = run.cancel_requested_at is not None
     requeued = not canceled and run.attempt < run.max_attempts
     run.token = run.lease_until = None
@@ -261,11 +275,13 @@ async def _lose(session: AsyncSession, run: Run) -> LostAttempt:
         run.status = RunStatus.CANCELED if canceled else RunStatus.FAILED
         run.finished_at = func.clock_timestamp()
         run.error = None if canceled else _all_lost(run).model_dump(mode="json")
+        queue.ring_after_commit(session, EVALUATE, str(run.id), queue=queue.INTERACTIVE)
+    await usage.record_attempt(session, run, ended.seconds)
     return LostAttempt(
         run_id=run.id,
         org_id=run.org_id,
         pipeline_id=run.pipeline_id,
-        dagster_run_id=dagster_run_id,
+        dagster_run_id=ended.dagster_run_id,
         number=run.attempt,
         requeued=requeued,
     )

@@ -20,7 +20,7 @@ from etlfabric_dagster.models import Pipeline, Run, RunAttempt, Stream
 from etlfabric_dagster.queue import RUNS, ring_after_commit
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.runs import AttemptOut, RunOut, RunSelection, RunStatus, Trigger
-from etlfabric_dagster.services import audit
+from etlfabric_dagster.services import audit, quotas
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
 EXECUTE = "etlfabric.execute_run"
@@ -47,9 +47,11 @@ async def start(
     Raises:
         NotFoundError: no such pipeline.
         OrgSuspendedError: the org does not run.
+        QuotaError: the org has used up what it may use.
         InvalidInputError: the selection names a stream the pipeline does not load.
     """
     scope.require("runs.retry" if trigger is Trigger.RETRY else "runs.start")
+    await quotas.require_room(scope.session, scope.org_id, scope.slug)
     row = await _pipeline(scope, pipeline)
     selection = selection or RunSelection()
     await _check_selection(scope, row, selection)

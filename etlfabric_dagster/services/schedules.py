@@ -23,7 +23,7 @@ from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.pipelines import ScheduleOut
 from etlfabric_dagster.schemas.runs import RunSelection, Trigger
-from etlfabric_dagster.services import audit, clockwork
+from etlfabric_dagster.services import audit, clockwork, quotas
 from etlfabric_dagster.services.runs import insert_runs
 from etlfabric_dagster.services.scope import OrgScope
 
@@ -111,13 +111,19 @@ async def resume(scope: OrgScope, pipeline: str) -> ScheduleOut:
 async def fire_due(now: datetime, limit: int = DUE_LIMIT) -> int:
     """Queue a run for each schedule that is due; returns how many schedules were looked at.
 
-    Slots missed while nobody polled become one run. Schedules of orgs that are not active move on
-    without firing. Safe to call from any number of processes at once.
+    Slots missed while nobody polled become one run. Schedules of orgs that are not
+    active, or have used up their quota, move on without firing. Safe to call from any number of
+    processes at once.
     """
     async with get_session() as session:
         due = await _lock_due(session, now, limit)
         moves = [(one.id, _next(one, now, one.next_fire_at), one.next_fire_at) for one in due]
-        fired = [one for one in due if one.next_fire_at and one.status == OrgStatus.ACTIVE]
+        resting = await quotas.exhausted(session, {one.org_id for one in due})
+        fired = [
+            one
+            for one in due
+            if one.next_fire_at and one.status == OrgStatus.ACTIVE and one.org_id not in resting
+        ]
         await insert_runs(session, list(map(_run, fired)))
         await _move_on(session, moves, {one.id for one in fired})
     return len(due)
