@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=8, ge=0)
     """How long a worker that is told to stop lets its runs end before it hands them over."""
     log_level: str = "INFO"
+    smtp_url: SecretStr | None = None
+    """`smtp://user:password@host:587` or `smtps://…:465`; unset: mail is kept in the home."""
+    mail_from: str = "etlfabric@localhost"
     bi_host: str | None = None
     """Host that BI tools should use; the database URL's host by default."""
 

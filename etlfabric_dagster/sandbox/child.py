@@ -66,8 +66,8 @@ def _close_network(job: Job) -> None:
     """Python code may dial what the connection may. The warehouse is reached through libpq, which
     this hook does not see.
     """
-    source = getattr(job, "source", None)
-    install_audit_hook(source.egress if source else EgressPolicy())
+    dials = getattr(job, "source", job)
+    install_audit_hook(getattr(dials, "egress", EgressPolicy()))
 
 
 def _verdict(job: Job, emit: Emitter, workdir: str) -> DoneEvent | FailedEvent:

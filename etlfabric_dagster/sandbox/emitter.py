@@ -81,6 +81,8 @@ def secrets_of(job: Job) -> Iterator[str]:
         yield from (secret for secret in source.secrets.values() if secret)
         for secret in source.secrets.values():  # a PEM key leaks line by line
             yield from (line for line in secret.splitlines() if len(line) >= MIN_SECRET_LENGTH * 4)
+    if getattr(job, "url", ""):  # a webhook's address is its password
+        yield job.url  # pyright: ignore[reportAttributeAccessIssue]
     warehouse = getattr(job, "warehouse", None)
     if warehouse is not None:
         yield warehouse.password

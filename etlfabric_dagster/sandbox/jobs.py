@@ -23,6 +23,7 @@ HANDLERS: dict[str, str] = {
     "parse": "etlfabric_dagster.sandbox.dbt_parse:handle",
     "transform": "etlfabric_dagster.sandbox.dbt_build:handle",
     "preview": "etlfabric_dagster.sandbox.dbt_preview:handle",
+    "notify": "etlfabric_dagster.sandbox.notify:notify",
     "query": "etlfabric_dagster.sandbox.dbt_query:handle",
 }
 

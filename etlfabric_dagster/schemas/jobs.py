@@ -166,8 +166,26 @@ class QueryJob(Value):
     limits: Limits = Limits(wall_s=60)
 
 
+class NotifyJob(Value):
+    """Call a tenant's webhook once. Done payload: `{"status": HTTP status}`."""
+
+    kind: Literal["notify"] = "notify"
+    url: str = Field(repr=False)
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    body: str
+    egress: EgressPolicy
+    limits: Limits = Limits(wall_s=25, memory_mib=512, cpu_s=10)
+
+
 Job = Annotated[
-    CheckJob | DiscoverJob | ExtractJob | ParseJob | TransformJob | PreviewJob | QueryJob,
+    CheckJob
+    | DiscoverJob
+    | ExtractJob
+    | ParseJob
+    | TransformJob
+    | PreviewJob
+    | QueryJob
+    | NotifyJob,
     Field(discriminator="kind"),
 ]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.logs import log
-from etlfabric_dagster.services import connections, dbt_models, interactive
+from etlfabric_dagster.services import connections, dbt_models, deliveries, interactive
 
 Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -19,6 +19,7 @@ ANSWERS: dict[str, Answer] = {
     "regenerate": dbt_models.answer_regenerate,
     "preview": dbt_models.answer_preview,
     "query": dbt_models.answer_query,
+    "test_alert": deliveries.answer_test,
 }
 
 

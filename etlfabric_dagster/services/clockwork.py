@@ -85,7 +85,7 @@ def check(cron: str | None, interval_s: int | None, timezone: str, jitter_s: int
             "Give one of the two: --cron or --interval.",
             field="cron",
         )
-    _check_timezone(timezone)
+    check_timezone(timezone)
     if cron is not None:
         _check_cron(cron, timezone)
     elif not MIN_INTERVAL_S <= (interval_s or 0) <= MAX_INTERVAL_S:
@@ -102,7 +102,8 @@ def check(cron: str | None, interval_s: int | None, timezone: str, jitter_s: int
         )
 
 
-def _check_timezone(timezone: str) -> None:
+def check_timezone(timezone: str) -> None:
+    """Raises InvalidInputError unless it is an IANA name."""
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:

@@ -18,7 +18,7 @@ from etlfabric_dagster.connectors.base import Connector
 from etlfabric_dagster.connectors.validation import validate_config, validate_connection
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
-from etlfabric_dagster.models import Connection, Org, Pipeline
+from etlfabric_dagster.models import AlertChannel, Connection, Org, Pipeline
 from etlfabric_dagster.schemas.base import Name, Page
 from etlfabric_dagster.schemas.connections import ConnectionOut
 from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, EgressPolicy, SourceConfig
@@ -235,6 +235,8 @@ async def rotate_credentials(actor: Actor) -> dict[str, int]:
             schema = f"tenant_{org_id.hex}"
             exists = text("SELECT to_regclass(:table) IS NOT NULL")
             rows: list[Any] = [await session.get_one(Org, org_id)]
+            channels = select(AlertChannel).where(AlertChannel.org_id == org_id)
+            rows += await session.scalars(channels.with_for_update())
             if await session.scalar(exists, {"table": f"{schema}.connections"}):
                 rows += await session.scalars(select(Connection).with_for_update())
             for row in rows:

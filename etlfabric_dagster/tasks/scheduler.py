@@ -18,7 +18,7 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import agreement, records, retention
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
-from etlfabric_dagster.services import interactive, leases, schedules, snapshots
+from etlfabric_dagster.services import incidents, interactive, leases, schedules, snapshots
 from etlfabric_dagster.tasks import heartbeats
 
 PROCESS = "scheduler"
@@ -40,6 +40,12 @@ def reconcile(instance: DagsterInstance) -> None:
         records.end_lost(instance, lost)
     aio.run(leases.ring_stale())
     aio.run(interactive.ring_stale())
+    aio.run(incidents.ring_stale())
+
+
+def watch(_: DagsterInstance) -> None:
+    """Tell of pipelines that are late: nothing else happens when nothing happens."""
+    aio.run(incidents.watch_staleness())
 
 
 def settle(instance: DagsterInstance) -> None:
@@ -60,7 +66,7 @@ def alive(_: DagsterInstance) -> None:
     heartbeats.beat(PROCESS)
 
 
-TICKS: Ticks = {fire: 1, reconcile: 2, settle: 5, alive: 5, clean: 3600}
+TICKS: Ticks = {fire: 1, reconcile: 2, settle: 5, alive: 5, watch: 60, clean: 3600}
 """What is done, and how often (seconds)."""
 
 

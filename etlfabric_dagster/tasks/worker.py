@@ -17,7 +17,11 @@ def make() -> Celery:
     """The install's app, made ready for a worker. Idempotent. Raises StackError before `up`."""
     app = queue.celery_app()
     app.conf.update(
-        include=["etlfabric_dagster.tasks.runs", "etlfabric_dagster.tasks.interactive"],
+        include=[
+            "etlfabric_dagster.tasks.alerts",
+            "etlfabric_dagster.tasks.interactive",
+            "etlfabric_dagster.tasks.runs",
+        ],
         worker_concurrency=settings.workers,
         worker_max_memory_per_child=CHILD_MAX_KIB,
         worker_max_tasks_per_child=CHILD_MAX_RUNS,

@@ -1,0 +1,123 @@
+"""How pipelines fare: outcomes, freshness, lateness. Two queries, whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from etlfabric_dagster import clock
+from etlfabric_dagster.models import Schedule
+from etlfabric_dagster.schemas.health import Outcome, PipelineHealth, PipelineState
+from etlfabric_dagster.schemas.runs import ErrorInfo, RunStatus
+from etlfabric_dagster.services import clockwork
+
+MIN_GRACE = timedelta(minutes=15)
+
+# Each lateral reads a few rows from the end of an index; `due` is the first scheduled run that no
+# success has answered.
+_RUNS = text(
+    """
+    SELECT p.id, o.outcomes, f.created_at AS first_run_at, s.finished_at AS fresh_at,
+        u.usual_s, d.created_at AS due_at
+    FROM unnest(:ids) AS p(id)
+    LEFT JOIN LATERAL (
+        SELECT jsonb_agg(to_jsonb(r) ORDER BY r.at) AS outcomes FROM (
+            SELECT id AS run_id, status, rows_loaded AS rows, created_at AS at, error,
+                extract(epoch FROM finished_at - started_at)::float AS seconds
+            FROM runs WHERE pipeline_id = p.id ORDER BY created_at DESC LIMIT 14) r
+    ) o ON true
+    LEFT JOIN LATERAL (
+        SELECT created_at FROM runs WHERE pipeline_id = p.id ORDER BY created_at LIMIT 1
+    ) f ON true
+    LEFT JOIN LATERAL (
+        SELECT created_at, finished_at FROM runs
+        WHERE pipeline_id = p.id AND status = 'succeeded' ORDER BY created_at DESC LIMIT 1
+    ) s ON true
+    LEFT JOIN LATERAL (
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY r.seconds) AS usual_s FROM (
+            SELECT extract(epoch FROM finished_at - started_at)::float AS seconds FROM runs
+            WHERE pipeline_id = p.id AND status = 'succeeded'
+            ORDER BY created_at DESC LIMIT 20) r
+    ) u ON true
+    LEFT JOIN LATERAL (
+        SELECT created_at FROM runs
+        WHERE pipeline_id = p.id AND created_at > coalesce(s.created_at, '-infinity')
+          AND trigger = 'schedule' AND status <> 'canceled'
+        ORDER BY created_at LIMIT 1
+    ) d ON true
+    """
+).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
+
+
+async def of(session: AsyncSession, pipeline_ids: Sequence[UUID]) -> dict[UUID, PipelineHealth]:
+    """The health of each; pipelines without runs included."""
+    if not pipeline_ids:
+        return {}
+    rows = (await session.execute(_RUNS, {"ids": list(pipeline_ids)})).mappings().all()
+    found = await session.scalars(select(Schedule).where(Schedule.pipeline_id.in_(pipeline_ids)))
+    schedules = {row.pipeline_id: row for row in found}
+    return {row["id"]: _health(row, schedules.get(row["id"]), clock.now()) for row in rows}
+
+
+def state_of(health: PipelineHealth, *, paused: bool) -> PipelineState:
+    """The one badge."""
+    fits = (
+        (PipelineState.RUNNING, health.running),
+        (PipelineState.PAUSED, paused),
+        (PipelineState.FAILING, health.failing),
+        (PipelineState.LATE, health.late_since is not None),
+        (PipelineState.NEVER_RUN, not health.outcomes),
+    )
+    return next((state for state, fit in fits if fit), PipelineState.HEALTHY)
+
+
+def late_since(
+    due_at: datetime | None, schedule: Schedule | None, now: datetime
+) -> datetime | None:
+    """The due time that was missed by more than max(15 min, half an interval); else None.
+
+    Args:
+        due_at: when the first scheduled run without a success after it was asked for.
+    """
+    if schedule is None or schedule.paused:
+        return None
+    waits = [moment for moment in (due_at, schedule.next_fire_at) if moment is not None]
+    if not waits:
+        return None
+    missed = min(waits)
+    return missed if now > missed + _grace(schedule, missed) else None
+
+
+def _grace(schedule: Schedule, at: datetime) -> timedelta:
+    rule = schedule.cron, schedule.interval_s, schedule.timezone
+    slot = clockwork.next_fire(*rule, at, at)
+    return max(MIN_GRACE, (clockwork.next_fire(*rule, slot, slot) - slot) / 2)
+
+
+def _health(row: RowMapping, schedule: Schedule | None, now: datetime) -> PipelineHealth:
+    outcomes: list[dict[str, Any]] = row["outcomes"] or []
+    ended = [o for o in outcomes if o["status"] in (RunStatus.SUCCEEDED, RunStatus.FAILED)]
+    failing = bool(ended) and ended[-1]["status"] == RunStatus.FAILED
+    error = ended[-1]["error"] if failing else None
+    return PipelineHealth(
+        outcomes=tuple(_outcome(outcome) for outcome in outcomes),
+        first_run_at=row["first_run_at"],
+        fresh_at=row["fresh_at"],
+        usual_s=row["usual_s"],
+        next_fire_at=schedule.next_fire_at if schedule and not schedule.paused else None,
+        late_since=late_since(row["due_at"], schedule, now),
+        failing=failing,
+        error=ErrorInfo.model_validate(error) if error else None,
+        running=any(outcome["status"] == RunStatus.RUNNING for outcome in outcomes),
+    )
+
+
+def _outcome(row: dict[str, Any]) -> Outcome:
+    return Outcome.model_validate({name: row[name] for name in Outcome.model_fields})
