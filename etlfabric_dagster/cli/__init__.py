@@ -9,6 +9,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from etlfabric_dagster.cli import (
+    alerts,
     api,
     connections,
     connectors,
@@ -22,6 +23,7 @@ from etlfabric_dagster.cli import (
     schedules,
     stack,
     uploads,
+    usage,
     users,
 )
 from etlfabric_dagster.cli.output import print_error
@@ -45,6 +47,8 @@ app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(runs.app, name="runs")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(dbt_models.app, name="dbt-models")
+app.add_typer(alerts.app, name="alerts")
+usage.register(app)
 app.command("query")(dbt_models.query)
 app.command("bi-credentials")(credentials.bi_credentials)
 app.add_typer(credentials.app, name="credentials")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,16 @@ from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.fabric.base import InOrg, Streams
+from etlfabric_dagster.fabric.insight import Alerts
 from etlfabric_dagster.fabric.sources import Connections, Pipelines, Uploads
 from etlfabric_dagster.fabric.work import DbtModels, Runs, Schedules
 from etlfabric_dagster.schemas.dbt_models import TableResult
+from etlfabric_dagster.schemas.health import Overview
 from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut
 from etlfabric_dagster.schemas.pipelines import PipelineOut
 from etlfabric_dagster.schemas.streams import SchemaPolicy
-from etlfabric_dagster.services import (
-    dbt_models,
-    orgs,
-)
+from etlfabric_dagster.schemas.usage import QuotaState, UsageReport
+from etlfabric_dagster.services import dbt_models, orgs, overview, quotas, usage
 from etlfabric_dagster.services.export import ExportReport, export
 from etlfabric_dagster.services.scope import Actor
 
@@ -75,6 +76,7 @@ class Org(InOrg):
         self.schedules = Schedules(actor, info.slug)
         self.dbt_models = DbtModels(actor, info.slug)
         self.uploads = Uploads(actor, info.slug)
+        self.alerts = Alerts(actor, info.slug)
 
     @property
     def slug(self) -> str:
@@ -122,6 +124,37 @@ class Org(InOrg):
         ((True,),)
         """
         return _run(dbt_models.query(self._actor, self._slug, sql, limit=limit))
+
+    def usage(self, date_from: date | None = None, date_to: date | None = None) -> UsageReport:
+        """Rows, bytes and seconds by pipeline and day (UTC); 30 days until today by default.
+
+        >>> report = demo.usage()
+        >>> report.total.rows == sum(item.rows for item in report.items) > 0
+        True
+        """
+        return self._scoped(lambda scope: usage.report(scope, date_from, date_to))
+
+    def overview(self) -> Overview:
+        """What fails, what is late, what runs next, and how much was loaded.
+
+        >>> found = demo.overview()
+        >>> found.pipelines == found.fine + len(found.failing) + len(found.late)
+        True
+        """
+        return self._scoped(overview.show)
+
+    def set_quota(
+        self, *, rows_per_month: int | None = None, storage_bytes: int | None = None
+    ) -> QuotaState:
+        """Set both limits; None is without limit. Operators only.
+
+        >>> demo.set_quota(rows_per_month=10**12).exceeded
+        False
+        >>> demo.set_quota().rows_per_month is None
+        True
+        """
+        limits = {"rows_per_month": rows_per_month, "storage_bytes": storage_bytes}
+        return _run(quotas.set_quota(self._actor, self._slug, **limits))
 
     def bi_credentials(self, *, roll: bool = False) -> BiCredentials:
         """The stable login for BI tools; with `roll` a new password.

@@ -1,7 +1,7 @@
 """Alerts, usage by day, quotas; runs remember that alert rules saw their verdict.
 
-Revision ID: public_0002_insight
-Revises: public_0001
+Revision ID: public_0003
+Revises: public_0002
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "public_0002_insight"
-down_revision = "public_0001"
+revision = "public_0003"
+down_revision = "public_0002"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """History and drafts of dbt models.
 
-Revision ID: tenant_0002_history
+Revision ID: tenant_0002
 Revises: tenant_0001
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "tenant_0002_history"
+revision = "tenant_0002"
 down_revision = "tenant_0001"
 branch_labels = None
 depends_on = None
