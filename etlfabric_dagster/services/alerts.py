@@ -47,7 +47,7 @@ async def create_channel(
 
     Raises InvalidInputError, ConflictError.
     """
-    scope.require_active()
+    scope.require("alerts.update")
     check_name(name, "channel")
     row = AlertChannel(id=uuid4(), org_id=scope.org_id, name=name, kind=kind)
     secret = _set(scope, row, to, url, signing_secret)
@@ -66,7 +66,7 @@ async def update_channel(
     signing_secret: str | None = None,
 ) -> ChannelOut:
     """Replace where it leads; the signing secret stays unless a new one is given."""
-    scope.require_active()
+    scope.require("alerts.update")
     row = await find_channel(scope, name)
     kept = channel_secrets(row).get("signing_secret") if row.sealed else None
     _set(scope, row, to, url or channel_secrets(row).get("url"), signing_secret or kept)
@@ -84,6 +84,7 @@ async def list_channels(scope: OrgScope) -> Page[ChannelOut]:
 
 async def delete_channel(scope: OrgScope, name: str) -> None:
     """Delete it with its history of messages. Raises ConflictError while a rule uses it."""
+    scope.require("alerts.update")
     row = await find_channel(scope, name)
     rules = [rule.name for rule in (await list_rules(scope)).items if name in rule.channels]
     if rules:
@@ -96,7 +97,7 @@ async def delete_channel(scope: OrgScope, name: str) -> None:
 
 async def put_rule(scope: OrgScope, name: str, settings: Mapping[str, Any]) -> RuleOut:
     """Create a rule or replace it. Raises InvalidInputError naming the field."""
-    scope.require_active()
+    scope.require("alerts.update")
     check_name(name, "rule")
     checked = _parse(settings)
     await _check(scope, checked)
@@ -118,6 +119,7 @@ async def list_rules(scope: OrgScope) -> Page[RuleOut]:
 
 async def delete_rule(scope: OrgScope, name: str) -> None:
     """Delete it with its incidents. Raises NotFoundError."""
+    scope.require("alerts.update")
     row = await _rule(scope, name)
     if row is None:
         raise NotFoundError(

@@ -73,7 +73,7 @@ async def send(delivery_id: UUID) -> DeliveryStatus | None:
 async def test(actor: Actor, slug: str, channel: str) -> CheckResult:
     """Send a test message through a channel, now. Cause and remedy when it was not taken."""
     async with org_scope(actor, slug) as scope:
-        scope.require_active()
+        scope.require("alerts.update")
         await alerts.find_channel(scope, channel)
         org_id = scope.org_id
     answer = await interactive.ask(org_id, "test_alert", {"channel": channel}, timeout_s=60)

@@ -38,16 +38,20 @@ _FRESH = text(
     """
 )
 _COUNTERS = (
-    ("rows", "etlfabric_rows_loaded_total", "Rows that reached the raw schema."),
-    ("bytes", "etlfabric_bytes_loaded_total", "Bytes that reached the raw schema."),
-    ("seconds", "etlfabric_run_seconds_total", "Seconds that attempts ran."),
-    ("ended_well", "etlfabric_runs_ended_total", "Runs that ended without failing."),
-    ("failed", "etlfabric_runs_failed_total", "Runs that failed."),
+    ("rows", "etlfabric_pipeline_rows_loaded_total", "Rows that reached the raw schema."),
+    ("bytes", "etlfabric_pipeline_bytes_loaded_total", "Bytes that reached the raw schema."),
+    ("seconds", "etlfabric_pipeline_run_seconds_total", "Seconds that attempts ran."),
+    ("ended_well", "etlfabric_pipeline_runs_ended_total", "Runs that ended without failing."),
+    ("failed", "etlfabric_pipeline_runs_failed_total", "Runs that failed."),
 )
 _GAUGES = (
-    ("queued", "etlfabric_runs_queued", "Runs that wait."),
-    ("running", "etlfabric_runs_running", "Runs at work."),
-    ("oldest_s", "etlfabric_oldest_queued_seconds", "How long the oldest queued run has waited."),
+    ("queued", "etlfabric_pipeline_runs_queued", "Runs that wait."),
+    ("running", "etlfabric_pipeline_runs_running", "Runs at work."),
+    (
+        "oldest_s",
+        "etlfabric_pipeline_oldest_queued_seconds",
+        "How long the oldest queued run has waited.",
+    ),
 )
 
 
@@ -57,7 +61,11 @@ async def snapshot() -> tuple[Metric, ...]:
         used = (await session.execute(_USED)).mappings().all()
         waiting = (await session.execute(_OPEN)).mappings().all()
         fresh = (await session.execute(_FRESH)).mappings().all()
-    last = ("finished", "etlfabric_last_success_timestamp_seconds", "End of the last good run.")
+    last = (
+        "finished",
+        "etlfabric_pipeline_last_success_timestamp_seconds",
+        "End of the last good run.",
+    )
     return (
         *(_metric(spec, used, "counter") for spec in _COUNTERS),
         *(_metric(spec, waiting, "gauge") for spec in _GAUGES),

@@ -143,7 +143,7 @@ async def test_metrics_name_each_org_and_pipeline(org):
     text_format = metrics.render(await metrics.snapshot())
     label = f'{{org="{org.slug}",pipeline="shop"}}'
     lines = text_format.splitlines()
-    assert f"etlfabric_rows_loaded_total{label} 12" in lines
-    assert f"etlfabric_runs_failed_total{label} 1" in lines
-    assert f"etlfabric_runs_queued{label} 1" in lines
-    assert "# TYPE etlfabric_rows_loaded_total counter" in lines
+    assert f"etlfabric_pipeline_rows_loaded_total{label} 12" in lines
+    assert f"etlfabric_pipeline_runs_failed_total{label} 1" in lines
+    assert f"etlfabric_pipeline_runs_queued{label} 1" in lines
+    assert "# TYPE etlfabric_pipeline_rows_loaded_total counter" in lines

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from etlfabric_dagster.api import metrics
 from etlfabric_dagster.api.deps import CurrentActor
 from etlfabric_dagster.services import health
+from etlfabric_dagster.services import metrics as pipeline_metrics
 from etlfabric_dagster.services.scope import require_operator
 
 router = APIRouter(include_in_schema=False)
@@ -34,4 +35,6 @@ async def readyz() -> JSONResponse:
 async def read_metrics(actor: CurrentActor) -> Response:
     """Prometheus text, for operators: give the scraper an operator's API token."""
     require_operator(actor, "read metrics")
-    return Response(metrics.render(await health.queue_depth()), media_type=CONTENT_TYPE_LATEST)
+    install = metrics.render(await health.queue_depth())
+    tenants = pipeline_metrics.render(await pipeline_metrics.snapshot())
+    return Response(install + tenants.encode(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,41 @@
+"""What an org uses, and what it may use."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import Query
+
+from etlfabric_dagster.api.deps import CurrentActor, Scoped, Slug
+from etlfabric_dagster.api.routing import org_router
+from etlfabric_dagster.schemas.base import Value
+from etlfabric_dagster.schemas.usage import QuotaState, UsageReport
+from etlfabric_dagster.services import quotas, usage
+
+router = org_router("usage")
+
+
+class QuotaIn(Value):
+    """Both limits; null is without limit."""
+
+    rows_per_month: int | None = None
+    storage_bytes: int | None = None
+
+
+@router.get("")
+async def get_usage(
+    scope: Scoped,
+    date_from: Annotated[date | None, Query(alias="from")] = None,
+    date_to: Annotated[date | None, Query(alias="to")] = None,
+) -> UsageReport:
+    """Rows, bytes and seconds by pipeline and day (UTC); 30 days until today by default."""
+    return await usage.report(scope, date_from, date_to)
+
+
+@router.put("/quota")
+async def set_quota(actor: CurrentActor, slug: Slug, given: QuotaIn) -> QuotaState:
+    """Set both limits. Operators."""
+    return await quotas.set_quota(
+        actor, slug, rows_per_month=given.rows_per_month, storage_bytes=given.storage_bytes
+    )
