@@ -21,9 +21,9 @@ from etlfabric_dagster.schemas.alerts import (
     RuleOut,
     RuleSettings,
 )
-from etlfabric_dagster.schemas.base import Page
+from etlfabric_dagster.schemas.base import Page, Value
 from etlfabric_dagster.security import signing
-from etlfabric_dagster.services import clockwork
+from etlfabric_dagster.services import audit, clockwork
 from etlfabric_dagster.services.connections import check_name
 from etlfabric_dagster.services.scope import OrgScope
 from etlfabric_dagster.services.vault import vault
@@ -54,6 +54,7 @@ async def create_channel(
     scope.session.add(row)
     await _flush(scope, f"There is already a channel '{name}' in '{scope.slug}'.")
     await scope.session.refresh(row)
+    await _record(scope, f"channels/{name}", after=_channel_out(row))
     return _channel_out(row, secret)
 
 
@@ -68,10 +69,12 @@ async def update_channel(
     """Replace where it leads; the signing secret stays unless a new one is given."""
     scope.require("alerts.update")
     row = await find_channel(scope, name)
+    before = _channel_out(row)
     kept = channel_secrets(row).get("signing_secret") if row.sealed else None
     _set(scope, row, to, url or channel_secrets(row).get("url"), signing_secret or kept)
     await scope.session.flush()
     await scope.session.refresh(row)
+    await _record(scope, f"channels/{name}", before=before, after=_channel_out(row))
     return _channel_out(row)
 
 
@@ -93,6 +96,7 @@ async def delete_channel(scope: OrgScope, name: str) -> None:
         )
     await scope.session.delete(row)
     await scope.session.flush()
+    await _record(scope, f"channels/{name}", before=_channel_out(row))
 
 
 async def put_rule(scope: OrgScope, name: str, settings: Mapping[str, Any]) -> RuleOut:
@@ -101,12 +105,15 @@ async def put_rule(scope: OrgScope, name: str, settings: Mapping[str, Any]) -> R
     check_name(name, "rule")
     checked = _parse(settings)
     await _check(scope, checked)
-    row = await _rule(scope, name) or AlertRule(id=uuid4(), org_id=scope.org_id, name=name)
+    known = await _rule(scope, name)
+    before = _rule_out(known) if known else None
+    row = known or AlertRule(id=uuid4(), org_id=scope.org_id, name=name)
     for field, value in checked.model_dump(mode="json").items():
         setattr(row, field, value)
     scope.session.add(row)
     await _flush(scope, f"There is already a rule '{name}' in '{scope.slug}'.")
     await scope.session.refresh(row)
+    await _record(scope, f"rules/{name}", before=before, after=_rule_out(row))
     return _rule_out(row)
 
 
@@ -128,6 +135,7 @@ async def delete_rule(scope: OrgScope, name: str) -> None:
         )
     await scope.session.delete(row)
     await scope.session.flush()
+    await _record(scope, f"rules/{name}", before=_rule_out(row))
 
 
 async def find_channel(scope: OrgScope, name: str) -> AlertChannel:
@@ -147,6 +155,12 @@ async def find_channel(scope: OrgScope, name: str) -> AlertChannel:
 def channel_secrets(row: AlertChannel) -> dict[str, str]:
     """URL and signing secret in clear: for a delivery, and nothing else."""
     return vault().open(row.org_id, row.id, row.sealed) if row.sealed else {}
+
+
+async def _record(
+    scope: OrgScope, target: str, before: Value | None = None, after: Value | None = None
+) -> None:
+    await audit.record(scope, "alerts.update", f"alerts/{target}", before=before, after=after)
 
 
 def _set(

@@ -15,6 +15,7 @@ from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import InvalidInputError, QuotaError
 from etlfabric_dagster.models import Quota, UsageDay
 from etlfabric_dagster.schemas.usage import QuotaState
+from etlfabric_dagster.services import audit
 from etlfabric_dagster.services.scope import Actor, find_org, require_operator
 
 WARN_AT = 0.8
@@ -50,6 +51,9 @@ async def set_quota(
             insert(Quota)
             .values(org_id=org.id, **limits)
             .on_conflict_do_update(index_elements=["org_id"], set_=limits)
+        )
+        await audit.write(
+            session, actor, "orgs.set_quota", f"orgs/{slug}", org_id=org.id, after=limits
         )
         return await state(session, org.id)
 

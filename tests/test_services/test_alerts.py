@@ -24,6 +24,7 @@ from etlfabric_dagster.security import signing
 from etlfabric_dagster.services import (
     alert_texts,
     alerts,
+    audit,
     connections,
     deliveries,
     incidents,
@@ -406,3 +407,16 @@ async def test_deleting_an_org_takes_its_alerts(org, hook):
         query = select(AlertDelivery.id).where(AlertDelivery.org_id == org.id)
         assert await session.scalar(query) is None
         assert take_doorbells(session) == []
+
+
+async def test_changes_of_channels_and_rules_are_audited_without_secrets(org, hook):
+    made = await add_channel(org.slug, hook)
+    await add_rule(org.slug)
+    await add_rule(org.slug, kinds=["staleness"])
+    async with org_scope(OPERATOR, org.slug) as scope:
+        events = (await audit.list_events(scope)).items
+    mine = [event for event in events if event.action == "alerts.update"]
+    assert {event.target for event in mine} == {"alerts/channels/hook", "alerts/rules/all"}
+    text = " ".join(event.model_dump_json() for event in mine)
+    assert f"{hook.url}/hook" not in text
+    assert (made.signing_secret or "-") not in text

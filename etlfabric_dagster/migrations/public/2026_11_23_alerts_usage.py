@@ -1,7 +1,7 @@
 """Alerts, usage by day, quotas; runs remember that alert rules saw their verdict.
 
-Revision ID: public_0003
-Revises: public_0002
+Revision ID: public_insight
+Revises: public_people
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "public_0003"
-down_revision = "public_0002"
+revision = "public_insight"
+down_revision = "public_people"
 branch_labels = None
 depends_on = None
 
