@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import IO, Annotated, Any
@@ -11,7 +12,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from etlfabric_dagster import demo
 from etlfabric_dagster.cli.output import AsJson, print_json
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import logfiles, stack
@@ -41,18 +41,21 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Start the whole stack; Ctrl-C stops it, unless it was started with --detach."""
-    console = Console(stderr=True, highlight=False)
+    console = _Unbreakable(stderr=True, highlight=False)
     if stack.is_up():
         with _Progress(console) as progress:
             stack.wait_until_ready(progress.show)
         console.print(f"The stack in {settings.home_dir} is up already.")
         _print_urls(console)
+        failed = _await_demo(console)
         if as_json:
             print_json(stack.status())
+        if failed:
+            raise failed
         return
     try:
         leash = _start(console, with_demo=with_demo, leashed=not detach)
-        failed = _load_demo(console) if with_demo else None
+        failed = _await_demo(console)
         if as_json:
             print_json(stack.status())
         if not detach:
@@ -77,16 +80,16 @@ def _start(console: Console, *, with_demo: bool, leashed: bool) -> IO[bytes] | N
     return leash
 
 
-def _load_demo(console: Console) -> FabricError | None:
-    """Once per install. A demo that fails is told, and the stack stays up."""
+def _await_demo(console: Console) -> FabricError | None:
+    """The supervisor loads it, once per install. A demo that fails is told; the stack stays up."""
     try:
-        if not demo.is_loaded():
-            with console.status("Loading the demo …") as line:
-                demo.load(lambda step: line.update(f"{step} …"))
-            console.print("The demo is loaded. Look: etlfabric runs list demo")
+        with console.status("Loading the demo …") as line:
+            loaded = stack.wait_for_demo(line.update)
     except FabricError as exc:
         console.print(f"{exc.message}\n{exc.remedy}", style="red", markup=False)
         return exc
+    if loaded:
+        console.print("The demo is loaded. Look: etlfabric runs list demo")
     return None
 
 
@@ -147,6 +150,15 @@ def logs(
         for line in logfiles.follow(path):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
+
+
+class _Unbreakable(Console):
+    """Goes quiet when nobody reads it any more (`up | head`): what it tells of goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), self.file.fileno())  # the flush at exit would fail again
 
 
 class _Progress:

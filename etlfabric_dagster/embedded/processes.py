@@ -24,6 +24,7 @@ from etlfabric_dagster.embedded.postgres import os_user
 from etlfabric_dagster.sandbox import server
 
 POSTGRES, VALKEY, SOURCE = "postgres", "valkey", "source-postgres"
+DEMO = "demo"
 MIGRATE = "migrate"
 SANDBOX = "sandbox"
 
@@ -37,6 +38,8 @@ class Process:
     check: health.Check | None = None
     """None = it runs once, and works when it has ended with status 0."""
     needs: tuple[str, ...] = ()
+    later: bool = False
+    """A step that starts once the stack is ready; the stack stays up when it fails."""
     ports: Mapping[str, int] = field(default_factory=dict)
     """Setting → port that must be free before it starts."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -110,6 +113,13 @@ def own_processes(servers: Sequence[str] = (POSTGRES, VALKEY)) -> list[Process]:
             url=f"http://localhost:{settings.dagster_port}",
         ),
     ]
+
+
+def demo_step() -> Process:
+    """Loads the demo. The supervisor's, so that it is done whatever becomes of the `up` it tells."""
+    return Process(
+        DEMO, python("etlfabric_dagster.demo"), needs=("worker", "interactive"), later=True
+    )
 
 
 def python(module: str, *args: str) -> tuple[str, ...]:

@@ -19,8 +19,15 @@ from etlfabric_dagster.config import reload_settings, settings
 from etlfabric_dagster.embedded import kernel, leftovers, logfiles, ports
 from etlfabric_dagster.embedded.controls import controls
 from etlfabric_dagster.embedded.home import Home
-from etlfabric_dagster.embedded.processes import POSTGRES, SOURCE, Process, own_processes, processes
-from etlfabric_dagster.embedded.state import Phase, StackState
+from etlfabric_dagster.embedded.processes import (
+    DEMO,
+    POSTGRES,
+    SOURCE,
+    Process,
+    own_processes,
+    processes,
+)
+from etlfabric_dagster.embedded.state import Phase, StackState, State
 from etlfabric_dagster.errors import FabricError, StackError
 from etlfabric_dagster.schemas.base import Value
 from etlfabric_dagster.services import users
@@ -28,6 +35,7 @@ from etlfabric_dagster.services import users
 POLL_S = 0.1
 STOP_TIMEOUT_S = 60
 LEFTOVER_GRACE_S = 5
+DEMO_TIMEOUT_S = 600
 REAP_TIMEOUT_S = 2  # until init takes the dead supervisor off the list
 OPERATOR = "operator@localhost"
 
@@ -192,6 +200,32 @@ def wait_until_ready(show: Show) -> None:
         raise _reason(home, state)
 
 
+def wait_for_demo(show: Callable[[str], None]) -> bool:
+    """Wait until the supervisor has loaded the demo. Blocking.
+
+    Args:
+        show: called with what it does now.
+
+    Returns: False when this stack was started without. Raises FabricError in its words.
+    """
+    home = Home(settings.home_dir)
+
+    def loading() -> bool:
+        state = StackState.read(home.state)
+        step = state.processes.get(DEMO) if state and state.phase is Phase.READY else None
+        return step is not None and step.state not in (State.DONE, State.FAILED)
+
+    def told(_: StackState) -> None:
+        show(next(iter(logfiles.tail(home.logs / f"{DEMO}.log", 1)), ""))
+
+    _wait_while(loading, home, told, DEMO_TIMEOUT_S)
+    state = StackState.read(home.state)
+    step = state.processes.get(DEMO) if state else None
+    if step is not None and step.state is not State.DONE:
+        raise _last_words(home, DEMO, "The demo was not loaded.")
+    return step is not None
+
+
 def _wait_while(
     condition: Callable[[], bool], home: Home, show: Show, timeout_s: float = STOP_TIMEOUT_S
 ) -> None:
@@ -206,15 +240,17 @@ def _wait_while(
 def _reason(home: Home, state: StackState | None) -> FabricError:
     """Why the stack did not start: in the words of the process that refused, if it had any."""
     failed = state.error.split()[0] if state and state.error else "supervisor"
-    lines = logfiles.tail(home.logs / f"{failed}.log", 3)
+    said = state.error if state and state.error else "no supervisor"
+    return _last_words(home, failed, f"The stack did not start: {said}.")
+
+
+def _last_words(home: Home, process: str, message: str) -> FabricError:
+    """The error that a process told as its last line; else the message and that line."""
+    lines = logfiles.tail(home.logs / f"{process}.log", 3)
     try:
         error = json.loads(lines[-1])["error"]
         return StackError(error["message"], error["remedy"], code=error["code"])
     except (LookupError, ValueError, TypeError):
         pass
     said = f" Its last words: {lines[-1].strip()[:300]}" if lines else ""
-    return StackError(
-        f"The stack did not start: {state.error if state and state.error else 'no supervisor'}."
-        f"{said}",
-        f"Read {home.logs / failed}.log.",
-    )
+    return StackError(f"{message}{said}", f"Read {home.logs / process}.log.")

@@ -28,7 +28,7 @@ from etlfabric_dagster.embedded import forking, kernel, leftovers
 from etlfabric_dagster.embedded.forking import Nursery
 from etlfabric_dagster.embedded.home import Home, Install
 from etlfabric_dagster.embedded.logfiles import rotate
-from etlfabric_dagster.embedded.processes import Process, processes
+from etlfabric_dagster.embedded.processes import Process, demo_step, processes
 from etlfabric_dagster.embedded.state import Phase, ProcessState, StackState, State
 
 TICK_S, CALM_TICK_S = 0.1, 1.0
@@ -90,7 +90,7 @@ class Supervisor:
             while not self._over():
                 self._turn()
                 self._write_state()
-                self._wait(woken, at_once=self.phase is Phase.STARTING and self.nursery.step())
+                self._wait(woken, at_once=self.phase is not Phase.STOPPING and self.nursery.step())
             self._end_strays()
             self.phase = Phase.FAILED if self.error else Phase.STOPPED
             self._write_state()
@@ -111,12 +111,14 @@ class Supervisor:
                 self._start(child)
             with contextlib.suppress(OSError):  # a full disk must not end the stack
                 rotate(self._log(child))
-        if self.phase is Phase.STARTING and all(c.works for c in self.children.values()):
+        needed = [child for child in self.children.values() if not child.process.later]
+        if self.phase is Phase.STARTING and all(child.works for child in needed):
             self.phase = Phase.READY
 
     def _wait(self, woken: socket.socket, *, at_once: bool) -> None:
         watched = [woken] if self.leash is None else [woken, self.leash]
-        calm = self.phase is Phase.READY and all(child.works for child in self.children.values())
+        settled = all(c.works or c.state is State.FAILED for c in self.children.values())
+        calm = self.phase is Phase.READY and settled
         tick_s = 0 if at_once else CALM_TICK_S if calm else TICK_S
         for one in select.select(watched, [], [], tick_s)[0]:
             if one is self.leash or set(woken.recv(64)) - {signal.SIGCHLD}:
@@ -132,8 +134,9 @@ class Supervisor:
     def _may_start(self, child: Child) -> bool:
         ready = all(self.children[name].works for name in child.process.needs)
         imported = child.process.clean or not self.nursery.is_waited_for(child.process.command)
-        due = child.state is not State.DONE and time.monotonic() >= child.next_start
-        return ready and imported and due
+        ended = child.state in (State.DONE, State.FAILED)
+        due = not ended and time.monotonic() >= child.next_start
+        return ready and imported and due and (self.phase is Phase.READY or not child.process.later)
 
     def _start(self, child: Child) -> None:
         try:
@@ -197,7 +200,7 @@ class Supervisor:
             child.state = State.STOPPED
         elif child.process.once:
             child.state = State.DONE if status == 0 else State.FAILED
-            if status:
+            if status and not child.process.later:
                 self._fail(f"{child.process.name} failed")
         else:
             self._back_off(child, steady=worked and lived > STEADY_S)
@@ -270,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     home = Home(settings.home_dir)
     install = home.install()
-    listed = processes(home, install, given.demo)
+    listed = processes(home, install, given.demo) + ([demo_step()] if given.demo else [])
     return Supervisor(home, install, listed, given.leash).run()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -38,6 +40,21 @@ def test_second_up_says_that_it_is_up_and_starts_nothing(stack: Stack) -> None:
     assert done.returncode == 0
     assert "is up already" in " ".join(done.stderr.split())
     assert stack.state() == before
+
+
+def test_up_whose_output_nobody_reads_ends_well(stack: Stack) -> None:
+    stack.up()
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            stack.command("up", "--detach"),
+            env=stack.environment,
+            stdout=subprocess.PIPE,
+            stderr=closed,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (0, b"")
 
 
 def test_killed_process_is_restarted(stack: Stack) -> None:

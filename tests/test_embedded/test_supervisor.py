@@ -88,3 +88,28 @@ def test_second_supervisor_of_a_home_is_refused(tmp_path: Path) -> None:
         with supervising(tmp_path / "home", one=("exec sleep 1000", 5)) as second:
             assert second.wait(PATIENCE_S) == 1
         assert is_ready(tmp_path / "home")
+
+
+def test_later_step_that_fails_is_told_and_the_stack_stays_up(tmp_path: Path) -> None:
+    scripts = {"later": ("exit 3", 5.0), "server": ("exec sleep 1000", 5.0)}
+    with supervising(tmp_path / "home", **scripts) as supervisor:
+
+        def failed() -> bool:
+            state = state_of(tmp_path / "home")
+            return state is not None and state.processes["later"].state is State.FAILED
+
+        wait_for(failed)
+        assert is_ready(tmp_path / "home")
+        supervisor.terminate()
+        assert supervisor.wait(PATIENCE_S) == 0
+
+
+def test_later_step_that_still_runs_is_stopped_with_the_stack(tmp_path: Path) -> None:
+    scripts = {"later": ("exec sleep 1000", 5.0), "server": ("exec sleep 1000", 5.0)}
+    with supervising(tmp_path / "home", **scripts) as supervisor:
+        wait_for(lambda: is_ready(tmp_path / "home"))
+        wait_for(lambda: len(psutil.Process(supervisor.pid).children()) == len(scripts))
+        children = psutil.Process(supervisor.pid).children()
+        supervisor.terminate()
+        assert supervisor.wait(PATIENCE_S) == 0
+    assert still_running(children) == []

@@ -1,4 +1,7 @@
-"""A supervisor over shell commands: HOME and `{NAME: [SCRIPT, GRACE_S]}` as arguments."""
+"""A supervisor over shell commands: HOME and `{NAME: [SCRIPT, GRACE_S]}` as arguments.
+
+What is called `later` is a step for when the rest is ready.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,13 @@ def started() -> str:
 if __name__ == "__main__":
     home = Home(Path(sys.argv[1]))
     listed = [
-        Process(name, ("/bin/sh", "-c", script), started, grace_s=grace_s)
+        Process(
+            name,
+            ("/bin/sh", "-c", script),
+            None if name == "later" else started,
+            grace_s=grace_s,
+            later=name == "later",
+        )
         for name, (script, grace_s) in json.loads(sys.argv[2]).items()
     ]
     sys.exit(Supervisor(home, home.prepare(), listed).run())

@@ -15,6 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from etlfabric_dagster.embedded.home import Home
+from etlfabric_dagster.embedded.state import StackState, State
 from tests.live import LiveStack
 
 TABLES = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
@@ -173,6 +175,13 @@ def test_run_after_new_orders_loads_only_them(stack: LiveStack) -> None:
     assert 7 <= run["streams"]["orders"]["rows"] <= 500
     assert run["streams"]["products"]["rows"] == 0
     assert stack.cli("query", "demo", revenue)["rows"] != before
+
+
+def test_demo_was_loaded_by_the_supervisor(stack: LiveStack) -> None:
+    state = StackState.read(Home(stack.home).state)
+
+    assert state is not None
+    assert state.processes["demo"].state is State.DONE
 
 
 def test_loading_the_demo_again_keeps_what_people_changed(stack: LiveStack) -> None:
