@@ -46,12 +46,17 @@ class ColumnInfo(Value):
 
 
 class DiscoveredStream(Value):
-    """One table, endpoint or file set that a connection offers."""
+    """One table, endpoint or file set that a connection offers.
+
+    `cursor_candidates` stand in order of fitness. `update_cursor` is the one that is known to move
+    whenever a row changes: by any other, a load by cursor may miss updates.
+    """
 
     name: str
     columns: tuple[ColumnInfo, ...] = ()
     primary_key: tuple[str, ...] = ()
     cursor_candidates: tuple[str, ...] = ()
+    update_cursor: str | None = None
     row_estimate: int | None = None
 
 
@@ -77,6 +82,8 @@ class CheckResult(Value):
     remedy: str = ""
     code: str = ""
     steps: tuple[CheckStep, ...] = ()
+    host_key: str = ""
+    """Of an SSH server of which none was known: trusted from now on, and kept in the config."""
 
 
 class ColumnSettings(Value):

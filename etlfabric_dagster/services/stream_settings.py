@@ -51,11 +51,11 @@ def resolve(streams: Mapping[str, Any] | Literal["all"], found: Discovery) -> Ch
 
 
 def default_settings(stream: DiscoveredStream) -> StreamSettings:
-    """Incremental where key and cursor are known, else full."""
-    if stream.primary_key and stream.cursor_candidates:
+    """Incremental where a key and a cursor that moves on every update are known, else full."""
+    if stream.primary_key and stream.update_cursor:
         return StreamSettings(
             mode=LoadMode.INCREMENTAL,
-            cursor=stream.cursor_candidates[0],
+            cursor=stream.update_cursor,
             primary_key=stream.primary_key,
         )
     return StreamSettings(mode=LoadMode.FULL, primary_key=stream.primary_key)

@@ -95,7 +95,7 @@ def test_rows_cursors_and_discovery_work_through_sqlalchemy(generic: Source, loa
     assert loader.load(generic.config, "Or ders", **BY_UPDATE, lag_s=5) == 2
     (found,) = CONNECTOR.discover(generic.config)
     assert (found.name, found.primary_key, found.row_estimate) == ("Or ders", ("id",), 7)
-    assert found.cursor_candidates == ("updated_at", "id")
+    assert (found.cursor_candidates, found.update_cursor) == (("updated_at", "id"), "updated_at")
     assert CONNECTOR.check(generic.config).ok
 
 

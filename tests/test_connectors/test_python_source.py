@@ -75,7 +75,7 @@ def test_discover_and_check() -> None:
 
 def test_discover_tells_the_cursor_of_the_source() -> None:
     (events,) = CONNECTOR.discover(source("events"))
-    assert events.cursor_candidates == ("at",)
+    assert (events.cursor_candidates, events.update_cursor) == (("at",), "at")
     (hinted,) = CONNECTOR.discover(source("hinted"))
     assert hinted.cursor_candidates == ("at",)
     (plain,) = CONNECTOR.discover(source("plain"))

@@ -507,6 +507,7 @@ def test_discover_tells_columns_as_they_will_be_loaded(api: Api) -> None:
     }
     assert stream.primary_key == ("id",)
     assert stream.cursor_candidates == ("updated_at",)
+    assert stream.update_cursor == "updated_at"
 
 
 def test_a_stream_that_vanished_from_the_config_is_named(api: Api) -> None:

@@ -363,6 +363,7 @@ def test_discovery_finds_types_keys_cursors_and_estimates(source: Source):
     ]
     assert items.primary_key == ("order_id", "line")
     assert items.cursor_candidates == ("updated_at", "created_at")
+    assert items.update_cursor == "updated_at"
     assert items.row_estimate == 50
     assert streams["cheap"].row_estimate is None
 
@@ -370,6 +371,12 @@ def test_discovery_finds_types_keys_cursors_and_estimates(source: Source):
 def test_cursor_candidate_never_has_nulls(source: Source):
     source.run(*ORDERS, "alter table orders add deleted_at timestamptz")
     assert discovered(source)["orders"].cursor_candidates == ("updated_at", "id")
+
+
+def test_cursor_that_misses_updates_is_a_candidate_and_no_more(source: Source):
+    source.run("create table logins (id int primary key, last_login_at timestamptz not null)")
+    logins = discovered(source)["logins"]
+    assert (logins.cursor_candidates, logins.update_cursor) == (("last_login_at", "id"), None)
 
 
 def test_hostile_names_are_discovered_as_they_are(source: Source):

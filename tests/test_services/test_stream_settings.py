@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from etlfabric_dagster.errors import InvalidInputError
@@ -12,7 +14,8 @@ ORDERS = DiscoveredStream(
     name="orders",
     columns=tuple(ColumnInfo(name=n, type="text") for n in ("id", "email", "updated_at")),
     primary_key=("id",),
-    cursor_candidates=("updated_at",),
+    cursor_candidates=("updated_at", "id"),
+    update_cursor="updated_at",
 )
 LOGS = DiscoveredStream(name="logs", columns=(ColumnInfo(name="line", type="text"),))
 FOUND = Discovery(streams=(ORDERS, LOGS))
@@ -23,6 +26,16 @@ def test_all_picks_incremental_where_key_and_cursor_are_known_else_full():
     modes = {name: settings.mode for name, (settings, _) in chosen.items()}
     assert modes == {"orders": LoadMode.INCREMENTAL, "logs": LoadMode.FULL}
     assert chosen["orders"][0].cursor == "updated_at"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"update_cursor": None}, {"primary_key": ()}],
+    ids=["cursor that misses updates", "no key"],
+)
+def test_all_is_full_where_an_update_could_be_missed(changes: dict[str, Any]):
+    settings = stream_settings.default_settings(ORDERS.model_copy(update=changes))
+    assert (settings.mode, settings.cursor) == (LoadMode.FULL, None)
 
 
 def test_cursor_that_only_appears_as_files_are_read_may_be_chosen():

@@ -114,6 +114,7 @@ def _discovered(
         columns=columns,
         primary_key=key,
         cursor_candidates=(MODIFIED_AT,),
+        update_cursor=MODIFIED_AT,
         row_estimate=rows if len(files) == 1 else None,
     )
 

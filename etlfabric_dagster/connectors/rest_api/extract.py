@@ -6,7 +6,6 @@ nothing but its own stream. Config: `config`; HTTP: `session`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -24,6 +23,7 @@ from etlfabric_dagster.connectors.rest_api import config as rest_config
 from etlfabric_dagster.connectors.rest_api.config import Endpoint, RestConfig
 from etlfabric_dagster.connectors.rest_api.pages import Reader
 from etlfabric_dagster.connectors.rest_api.session import FOR_CHECKS, origin
+from etlfabric_dagster.connectors.update_cursor import moves_on_update
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.jobs import SourceConfig
 from etlfabric_dagster.schemas.streams import (
@@ -34,7 +34,6 @@ from etlfabric_dagster.schemas.streams import (
 )
 from etlfabric_dagster.security import egress
 
-_CHANGES = re.compile(r"(^|_)(updated|modified|changed|last_(update|modified|change))(_|$)")
 PAGES_SEEN = 3  # a first parent may have no children
 _MOMENTS = frozenset({"timestamp", "date"})
 
@@ -51,11 +50,13 @@ def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
         place, page = _first_page(config, endpoint)
         records = Records(endpoint.name).clean(page, place)
         columns = infer_columns(records)
+        cursors = _cursors(endpoint, columns)
         yield DiscoveredStream(
             name=endpoint.name,
             columns=columns,
             primary_key=_key(endpoint, columns, records),
-            cursor_candidates=_cursors(endpoint, columns),
+            cursor_candidates=cursors,
+            update_cursor=next(iter(cursors), None),
         )
 
 
@@ -176,6 +177,6 @@ def _cursors(endpoint: Endpoint, columns: Sequence[ColumnInfo]) -> tuple[str, ..
     found = [
         c.name
         for c in columns
-        if c.type in _MOMENTS and not c.nullable and _CHANGES.search(c.name) and c.name != declared
+        if c.type in _MOMENTS and not c.nullable and moves_on_update(c.name) and c.name != declared
     ]
     return (declared, *found) if declared else tuple(found)

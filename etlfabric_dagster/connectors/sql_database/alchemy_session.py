@@ -166,7 +166,7 @@ class AlchemySession(RowSession):
                 ColumnInfo(name=c.name, type=c.type, nullable=c.nullable) for c in columns
             ),
             primary_key=tuple(key),
-            cursor_candidates=rank_cursors(columns, indexed | set(key[:1]), key, full),
+            **rank_cursors(columns, indexed | set(key[:1]), key, full),
             row_estimate=estimate,
         )
 

@@ -1,15 +1,22 @@
-"""Which columns may serve as a cursor, the likeliest first."""
+"""Which columns may serve as a cursor, the fittest first."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
+from typing import TypedDict
 
 from etlfabric_dagster.connectors.sql_database.types import SourceColumn
+from etlfabric_dagster.connectors.update_cursor import moves_on_update
 
 CHEAP_ROWS = 100_000  # an unindexed look for NULLs in that many rows takes some 10 ms
-_UPDATED = re.compile(r"updat|modif|chang|last|_ts$|sync", re.I)
 _INTEGERS = ("smallint", "integer", "bigint")
+
+
+class Cursors(TypedDict):
+    """Fields of `DiscoveredStream`."""
+
+    cursor_candidates: tuple[str, ...]
+    update_cursor: str | None
 
 
 def rank_cursors(
@@ -17,7 +24,7 @@ def rank_cursors(
     indexed: Collection[str],
     primary_key: Sequence[str],
     never_null: Collection[str],
-) -> tuple[str, ...]:
+) -> Cursors:
     """Times and dates, and a table's only integer key; those that see updates first, then indexed.
 
     A column that holds NULLs is no candidate: Incremental would miss such rows.
@@ -28,13 +35,15 @@ def rank_cursors(
         fit,
         key=lambda c: (
             c.kind == "number",
-            not _UPDATED.search(c.name),
+            not moves_on_update(c.name),
             c.name not in indexed,
             c.kind == "date",
             order[c.name],
         ),
     )
-    return tuple(c.name for c in ranked)
+    names = tuple(c.name for c in ranked)
+    moving = (c.name for c in ranked if c.kind != "number" and moves_on_update(c.name))
+    return Cursors(cursor_candidates=names, update_cursor=next(moving, None))
 
 
 def may_be_cursor(column: SourceColumn, primary_key: Sequence[str]) -> bool:

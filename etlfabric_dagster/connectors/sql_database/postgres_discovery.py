@@ -121,7 +121,7 @@ def _stream(
         name=name,
         columns=tuple(ColumnInfo(name=c.name, type=c.type, nullable=c.nullable) for c in columns),
         primary_key=tuple(key),
-        cursor_candidates=rank_cursors(columns, indexed, key, full),
+        **rank_cursors(columns, indexed, key, full),
         row_estimate=estimate,
     )
 
