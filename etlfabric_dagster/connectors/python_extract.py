@@ -18,6 +18,7 @@ from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES
 from etlfabric_dagster.connectors.filesystem.parquet_files import pg_type
 from etlfabric_dagster.connectors.json_columns import infer_columns
+from etlfabric_dagster.connectors.json_records import column_path
 from etlfabric_dagster.connectors.rawfile import raw_name
 from etlfabric_dagster.errors import ConnectorError, FabricError
 from etlfabric_dagster.schemas.jobs import SourceConfig
@@ -52,11 +53,13 @@ def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
         keys = [c for c, column in hints.get("columns", {}).items() if column.get("primary_key")]
         columns = _columns(name, resource)
         cursor = _cursor_of(resource)
+        column = column_path(cursor) if cursor else None
         yield DiscoveredStream(
             name=name,
             columns=columns,
-            primary_key=tuple(raw_name(key) for key in keys),
-            cursor_candidates=(raw_name(cursor),) if cursor else (),
+            primary_key=tuple(column_path(key) for key in keys),
+            cursor_candidates=(column,) if column else (),
+            update_cursor=column,  # what the source reads by is what it declares
         )
 
 
@@ -239,7 +242,9 @@ def _columns(name: str, resource: DltResource) -> tuple[ColumnInfo, ...]:
         ) from exc
     if items and isinstance(items[0], pa.Schema):
         return tuple(
-            ColumnInfo(name=raw_name(field.name), type=pg_type(field.type), nullable=field.nullable)
+            ColumnInfo(
+                name=column_path(field.name), type=pg_type(field.type), nullable=field.nullable
+            )
             for field in items[0]
         )
     return infer_columns(item if isinstance(item, dict) else {"value": item} for item in items)

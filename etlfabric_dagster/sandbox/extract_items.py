@@ -40,7 +40,7 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
         """
         super().__init__(lambda item: item)
         self._rules = rules
-        self._policies = {_naming.normalize_identifier(k): v for k, v in policies.items()}
+        self._policies = {_naming.normalize_path(k): v for k, v in policies.items()}
         self._hash_key = hash_key
         self._on_rows, self._on_columns, self._on_history = on_rows, on_columns, on_history
         self._told_apart: set[tuple[str, ...]] = set()
@@ -65,32 +65,37 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
         self._history(has_hash=False)
         if not isinstance(item, dict):
             return item
-        self._tell_apart(tuple(item))
+        self._tell_apart(tuple(item), _naming.normalize_identifier)
         item = self._rules.apply(item)
         return self._mapping(item) if self._policies else item
 
-    def _mapping(self, item: dict[str, Any]) -> dict[str, Any]:
+    def _mapping(self, item: dict[str, Any], above: str = "") -> dict[str, Any]:
+        """`above` is the raw name of the object that holds `item`, with the separator."""
         changed = {}
         for name, value in item.items():
-            policy = self._policy(name)
-            if policy is not ColumnPolicy.DROP:
-                keeps = policy is ColumnPolicy.KEEP
-                changed[name] = value if keeps else self._apply(policy, value)
+            column = above + _naming.normalize_identifier(name)
+            policy = self._policies.get(column, ColumnPolicy.KEEP)
+            if policy is ColumnPolicy.KEEP:
+                below = f"{column}__"
+                meant = isinstance(value, dict) and any(p.startswith(below) for p in self._policies)
+                changed[name] = self._mapping(value, below) if meant else value
+            elif policy is not ColumnPolicy.DROP:
+                changed[name] = self._apply(policy, value)
         return changed
 
     def _arrow(self, item: pa.Table | pa.RecordBatch) -> pa.Table:
         table = item if isinstance(item, pa.Table) else pa.Table.from_batches([item])
-        self._tell_apart(tuple(table.column_names))
-        self._on_columns([_naming.normalize_identifier(name) for name in table.column_names])
+        self._tell_apart(tuple(table.column_names), _naming.normalize_path)
+        self._on_columns([_naming.normalize_path(name) for name in table.column_names])
         for name in table.column_names:
-            policy, index = self._policy(name), table.column_names.index(name)
+            policy, index = self._arrow_policy(name), table.column_names.index(name)
             if policy is ColumnPolicy.DROP:
                 table = table.drop_columns([name])
             elif policy is not ColumnPolicy.KEEP:
                 values = [self._apply(policy, value) for value in table.column(name).to_pylist()]
                 table = table.set_column(index, name, pa.array(values, pa.string()))
         self.null_columns |= {
-            _naming.normalize_identifier(field.name)
+            _naming.normalize_path(field.name)
             for field in table.schema
             if pa.types.is_null(field.type)
         }
@@ -98,11 +103,11 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
             table = self._hashed(table)
         return table
 
-    def _tell_apart(self, names: tuple[str, ...]) -> None:
+    def _tell_apart(self, names: tuple[str, ...], spell: Callable[[str], str]) -> None:
         """Refuse names that become one column: dlt would keep the last value and tell nobody."""
         if names not in self._told_apart:
             spelt = list(map(str, names))
-            self._rules.tell_apart(spelt, [_naming.normalize_identifier(n) for n in spelt])
+            self._rules.tell_apart(spelt, list(map(spell, spelt)))
             if len(self._told_apart) < MAX_SHAPES:
                 self._told_apart.add(names)
 
@@ -116,8 +121,8 @@ class ItemStep(ItemTransform[Any, dict[str, Any]]):
             self._on_history(has_hash)
             self._on_history = None
 
-    def _policy(self, name: str) -> ColumnPolicy:
-        return self._policies.get(_naming.normalize_identifier(name), ColumnPolicy.KEEP)
+    def _arrow_policy(self, name: str) -> ColumnPolicy:
+        return self._policies.get(_naming.normalize_path(name), ColumnPolicy.KEEP)
 
     def _apply(self, policy: ColumnPolicy, value: Any) -> str | None:
         return apply_policy(policy, spelled(value), self._hash_key)

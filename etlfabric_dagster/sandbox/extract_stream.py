@@ -90,9 +90,11 @@ class StreamLoad:
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """In the raw table's spelling: raw files have their own for letters beyond ASCII."""
+        """In the raw table's spelling: raw files have their own for letters beyond ASCII, and of
+        items a key may lie in an object (`user__id`).
+        """
         files = self.connector.applies_column_policies
-        spell = raw_name if files else _naming.normalize_identifier
+        spell = raw_name if files else _naming.normalize_path
         return tuple(map(spell, self.plan.primary_key))
 
     @property

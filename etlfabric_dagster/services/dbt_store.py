@@ -14,8 +14,9 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from etlfabric_dagster.connectors import registry
 from etlfabric_dagster.errors import FabricError
-from etlfabric_dagster.models import DbtManifest, DbtModel, Pipeline, Stream
+from etlfabric_dagster.models import Connection, DbtManifest, DbtModel, Pipeline, Stream
 from etlfabric_dagster.schemas.dbt_models import DbtFile, DbtOrigin
 from etlfabric_dagster.schemas.jobs import DbtProject, ParseJob
 from etlfabric_dagster.schemas.naming import snake_case
@@ -159,19 +160,26 @@ async def _generate(scope: OrgScope, files: Files) -> None:
 async def tables_of(scope: OrgScope) -> list[staging.StagingTable]:
     """Raw tables of selected streams: as loaded, or as discovered before the first load."""
     rows = await scope.session.execute(
-        select(Stream, Pipeline.table_prefix)
+        select(Stream, Pipeline.table_prefix, Connection.connector)
         .join(Pipeline, Pipeline.id == Stream.pipeline_id)
+        .outerjoin(Connection, Connection.id == Pipeline.connection_id)
         .where(Stream.selected)
     )
     found: list[staging.StagingTable] = []
-    for stream, prefix in rows:
-        tables = [TableSchema.model_validate(t) for t in stream.tables] or _discovered(stream)
+    for stream, prefix, connector in rows:
+        tables = [TableSchema.model_validate(t) for t in stream.tables]
+        tables = tables or _discovered(stream, connector)
         found += [staging.StagingTable(t, t.table.removeprefix(prefix)) for t in tables]
     return found
 
 
-def _discovered(stream: Stream) -> list[TableSchema]:
-    """What the first load will make of a stream whose columns are known."""
+def _discovered(stream: Stream, connector: str | None) -> list[TableSchema]:
+    """What the first load will make of a stream whose columns are known.
+
+    Databases name them as they do themselves, all others as the raw table will (`user__id`).
+    """
+    in_database = connector is None or registry.get(connector).applies_column_policies
+    spell = snake_case if in_database else str
     columns = [ColumnInfo.model_validate(column) for column in stream.discovered]
     kept = [c for c in columns if stream.columns.get(c.name, {}).get("policy") != "drop"]
     if not kept:
@@ -180,11 +188,9 @@ def _discovered(stream: Stream) -> list[TableSchema]:
         TableSchema(
             table=stream.table_name,
             stream=stream.name,
-            primary_key=tuple(snake_case(name) for name in stream.primary_key),
+            primary_key=tuple(map(spell, stream.primary_key)),
             mode=LoadMode(stream.mode),
-            columns=tuple(
-                ColumnInfo(name=snake_case(c.name), type=c.type, nullable=True) for c in kept
-            ),
+            columns=tuple(ColumnInfo(name=spell(c.name), type=c.type, nullable=True) for c in kept),
         )
     ]
 

@@ -194,6 +194,17 @@ def test_column_policies_act_before_anything_is_stored(bench: Bench, form: str) 
     ]
 
 
+def test_column_of_an_arrow_table_may_be_written_as_a_path(bench: Bench) -> None:
+    row = {"user__id": 1, "user__email": "x"}
+    columns = {"user__email": ColumnPolicy.DROP}
+    merge = plan(LoadMode.MERGE, primary_key=("user__id",), columns=columns)
+    bench.run(config("arrow", row), merge)
+    result = bench.run(config("arrow", row), merge)["orders"]
+    assert result.tables[0].primary_key == ("user__id",)
+    assert bench.rows("SELECT user__id FROM shop__orders") == [(1,)]
+    assert "user__email" not in bench.types("shop__orders")
+
+
 def test_exact_types_of_file_imports(bench: Bench) -> None:
     types = {
         "u": "uuid",

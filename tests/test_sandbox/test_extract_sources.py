@@ -305,6 +305,31 @@ def test_an_api_arrives_and_reads_on(runs: Runs, api: Api) -> None:
     assert runs.rows("select value from s__orders__tags order by 1") == [("x",), ("y",)]
 
 
+def test_key_in_an_object_merges_and_its_children_follow(runs: Runs, api: Api) -> None:
+    rows: list[dict[str, Any]] = [
+        {"user": {"Id": n, "email": f"{n}@x.example", "phone": "1"}, "tags": ["a", "b"]}
+        for n in (1, 2)
+    ]
+    api.serve("/orders", lambda _: rows)
+    config = {"client": {"base_url": api.url, "paginator": "single_page"}, "resources": ["orders"]}
+    columns = {"user__email": ColumnPolicy.HASH, "user__phone": ColumnPolicy.DROP}
+    merge = plan(mode=LoadMode.MERGE, primary_key=("user__id",), columns=columns)
+    runs.run("rest_api", config, merge)
+    rows[1]["tags"] = ["c"]
+
+    result = runs.run("rest_api", config, merge)["orders"]
+
+    assert [table.primary_key for table in result.tables] == [("user__id",), ()]
+    assert runs.rows(
+        "select user__id, value from s__orders o join s__orders__tags t"
+        " on t._dlt_parent_id = o._dlt_id order by 1, 2"
+    ) == [(1, "a"), (1, "b"), (2, "c")]
+    assert "user__phone" not in runs.types("s__orders")
+    ((emails,),) = runs.rows("select string_agg(user__email, '') from s__orders")
+    assert emails
+    assert "x.example" not in emails
+
+
 def test_an_api_that_breaks_in_mid_pagination_loads_nothing(runs: Runs, api: Api) -> None:
     api.pages("/orders", [{"id": 1}], [{"id": 2}], [])
     paginator = {"type": "page_number", "base_page": 1, "total_path": None}
