@@ -17,7 +17,7 @@ from etlfabric_dagster.connectors import registry
 from etlfabric_dagster.connectors.base import Connector
 from etlfabric_dagster.connectors.validation import validate_config, validate_connection
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
+from etlfabric_dagster.errors import ConflictError, ConnectorError, InvalidInputError, NotFoundError
 from etlfabric_dagster.models import AlertChannel, Connection, Org, Pipeline
 from etlfabric_dagster.schemas.base import Name, Page
 from etlfabric_dagster.schemas.connections import ConnectionOut
@@ -177,13 +177,24 @@ async def answer_check(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]
     async with org_scope_by_id(SYSTEM, org_id) as scope:
         row = await find(scope, arguments["connection"])
         row.last_check, row.checked_at = payload, clock.now()
+        ssh = row.config.get("ssh")
+        edited = ssh != source.config.get("ssh")
+        if ssh and payload["host_key"] and not edited:
+            row.config = {**row.config, "ssh": {**ssh, "host_key": payload["host_key"]}}
     return payload
 
 
 async def answer_discover(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The worker's side of `discover`."""
+    """The worker's side of `discover`. The first use of an SSH server is a check."""
     async with org_scope_by_id(SYSTEM, org_id) as scope:
         source = await source_config(scope, await find(scope, arguments["connection"]))
+    ssh = source.config.get("ssh")
+    if ssh and not ssh.get("host_key"):
+        first = await answer_check(org_id, arguments)
+        if not first["host_key"]:
+            raise ConnectorError(first["cause"], first["remedy"], code=first["code"])
+        config = {**source.config, "ssh": {**ssh, "host_key": first["host_key"]}}
+        source = source.model_copy(update={"config": config})
     payload = await sandbox.run(DiscoverJob(source=source))
     async with org_scope_by_id(SYSTEM, org_id) as scope:
         row = await find(scope, arguments["connection"])

@@ -204,7 +204,7 @@ class SshServer:
             transport = paramiko.Transport(client)
             transport.add_server_key(self.key)
             self._transports.append(transport)
-            with contextlib.suppress(paramiko.SSHException, EOFError):
+            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                 transport.start_server(server=_SshSession(self, transport))
 
 

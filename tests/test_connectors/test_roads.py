@@ -17,6 +17,7 @@ from etlfabric_dagster.connectors.sql_database import CONNECTOR
 from etlfabric_dagster.connectors.sql_database.certificate import issuer_of
 from etlfabric_dagster.connectors.sql_database.road import open_road
 from etlfabric_dagster.connectors.sql_database.target import Target
+from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.jobs import EgressPolicy, SourceConfig
 from etlfabric_dagster.schemas.streams import CheckResult
 from etlfabric_dagster.security import egress
@@ -52,7 +53,10 @@ def pem(key: paramiko.PKey) -> str:
 def tunneled(
     source: Source, bastion: SshServer, key: paramiko.PKey, host: str = "db.internal", **ssh: Any
 ) -> SourceConfig:
-    """The source as seen through the bastion; only the bastion's address is open."""
+    """The source as seen through the bastion; only the bastion's address is open, and its key
+    is known unless the test says otherwise.
+    """
+    ssh = {"host_key": bastion.host_key} | ssh
     config = source.with_config(
         host=host, ssh={"host": "127.0.0.1", "port": bastion.port, "username": "tunnel", **ssh}
     )
@@ -110,10 +114,31 @@ def test_key_that_cannot_be_read_is_told_and_not_shown(
 
 
 def test_host_key_is_checked_when_given(source: Source, bastion: SshServer, key: paramiko.RSAKey):
-    right = tunneled(source, bastion, key, host_key=bastion.host_key)
-    assert CONNECTOR.check(right).ok
+    right = CONNECTOR.check(tunneled(source, bastion, key))
+    assert (right.ok, right.host_key) == (True, "")
     wrong = tunneled(source, bastion, key, host_key=f"{key.get_name()} {key.get_base64()}")
-    failing(CONNECTOR.check(wrong), "ssh", "shows another host key")
+    result = CONNECTOR.check(wrong)
+    failing(result, "ssh", f"now {bastion.host_key.split()[0]} SHA256:")
+    assert "ssh.host_key" in result.remedy
+
+
+def test_first_check_trusts_the_host_key_and_says_so(
+    source: Source, bastion: SshServer, key: paramiko.RSAKey
+):
+    result = CONNECTOR.check(tunneled(source, bastion, key, host_key=""))
+    assert result.ok
+    assert result.host_key == bastion.host_key
+    assert "SHA256:" in result.steps[0].detail
+
+
+def test_nothing_but_a_check_trusts_a_host_key(
+    source: Source, loader: Loader, bastion: SshServer, key: paramiko.RSAKey
+):
+    source.run("create table t as select 1 as n")
+    with pytest.raises(ConnectorError, match="is not known yet") as refused:
+        loader.load(tunneled(source, bastion, key, host_key=""), "t")
+    assert refused.value.code == "ssh_host_key_unknown"
+    assert bastion.forwarded == []
 
 
 def test_bastion_that_may_not_forward_is_told(source: Source, key: paramiko.RSAKey):

@@ -30,31 +30,46 @@ _STEP_OF_CODE = {
 
 
 def check(source: SourceConfig) -> CheckResult:
-    """Try it for real. Never raises for a bad source."""
+    """Try it for real. Never raises for a bad source.
+
+    The result carries the host key of an SSH server of which none was known.
+    """
     steps: list[CheckStep] = []
+    result, host_key = _check(source, steps)
+    return result.model_copy(update={"host_key": host_key})
+
+
+def _check(source: SourceConfig, steps: list[CheckStep]) -> tuple[CheckResult, str]:
+    host_key = ""
     try:
         target = Target.parse(source)
-        _reach(target, steps)
+        host_key = _reach(target, steps)
+        target = target.trusting(host_key)
         with open_session(target) as session:
             steps.append(CheckStep(name="tls", ok=True, detail=session.encryption or "off"))
             steps.append(CheckStep(name="login", ok=True, detail=target.username))
-            return _permissions(session, target, steps)
+            return _permissions(session, target, steps), host_key
     except FabricError as exc:
         name = _STEP_OF_CODE.get(exc.code, "ssh" if exc.code.startswith("ssh") else "login")
         steps.append(CheckStep(name=name, ok=False, detail=exc.message))
-        return _answer(exc, steps, ok=False)
+        return _answer(exc, steps, ok=False), host_key
 
 
-def _reach(target: Target, steps: list[CheckStep]) -> None:
-    """Name and address, or the tunnel; then one TCP connection."""
-    with open_road(target) as road:
-        if target.ssh:
-            steps.append(CheckStep(name="ssh", ok=True, detail=target.ssh.host))
+def _reach(target: Target, steps: list[CheckStep]) -> str:
+    """Name and address, or the tunnel; then one TCP connection. Returns a host key that is new."""
+    new_key = ""
+    with open_road(target, trust_first=True) as road:
+        if target.ssh and road.ssh:
+            new_key = "" if target.ssh.host_key else road.ssh.host_key
+            how = "trusted from now on" if new_key else "as known"
+            detail = f"{target.ssh.host}, host key {road.ssh.fingerprint}, {how}"
+            steps.append(CheckStep(name="ssh", ok=True, detail=detail))
         else:
             steps.append(CheckStep(name="name", ok=True, detail=f"{target.host} is {road.address}"))
             steps.append(CheckStep(name="address", ok=True, detail="may be dialled"))
         road.dial().close()
         steps.append(CheckStep(name="reach", ok=True, detail=target.address))
+    return new_key
 
 
 def _permissions(session: Session, target: Target, steps: list[CheckStep]) -> CheckResult:

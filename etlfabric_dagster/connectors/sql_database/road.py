@@ -9,12 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import certifi
 
 from etlfabric_dagster.connectors.sql_database import problems
 from etlfabric_dagster.connectors.sql_database.target import Target
 from etlfabric_dagster.security.egress import resolve_all
+
+if TYPE_CHECKING:
+    from etlfabric_dagster.connectors.sql_database.ssh import Forward
 
 _SSH = "etlfabric_dagster.connectors.sql_database.ssh"
 
@@ -27,6 +31,7 @@ class Road:
     address: str
     port: int
     ca_file: str | None
+    ssh: Forward | None = None
 
     def tls_context(self) -> ssl.SSLContext:
         """For drivers that use Python's ssl."""
@@ -51,8 +56,11 @@ class Road:
 
 
 @contextmanager
-def open_road(target: Target) -> Iterator[Road]:
+def open_road(target: Target, *, trust_first: bool = False) -> Iterator[Road]:
     """Resolve, vet, and tunnel when asked to; all of it ends with the block.
+
+    Args:
+        trust_first: see `ssh.ssh_forward`.
 
     Raises:
         ConnectorError: no address, a closed one, or an SSH server that does not let us through.
@@ -61,8 +69,10 @@ def open_road(target: Target) -> Iterator[Road]:
         ca_file = stack.enter_context(_ca_file(target))
         if target.ssh:
             ssh = importlib.import_module(_SSH)  # paramiko takes 0.5 s to import
-            forward = stack.enter_context(ssh.ssh_forward(target, target.ssh))
-            yield Road(target, "127.0.0.1", forward.port, ca_file)
+            forward = stack.enter_context(
+                ssh.ssh_forward(target, target.ssh, trust_first=trust_first)
+            )
+            yield Road(target, "127.0.0.1", forward.port, ca_file, forward)
         else:
             yield Road(target, _answering(target), target.port, ca_file)
 

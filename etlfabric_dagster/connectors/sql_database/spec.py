@@ -106,7 +106,7 @@ _CONFIG = {
                     "type": "string",
                     "title": "SSH host key",
                     "description": "Its public key, as in known_hosts (“ssh-ed25519 AAAA…”). "
-                    "Without it any key is accepted.",
+                    "Empty: the first check trusts what the server shows, and it is kept here.",
                     "order": 4,
                 },
             },

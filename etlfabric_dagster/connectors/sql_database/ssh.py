@@ -1,4 +1,8 @@
-"""A local forward through an SSH server, as `ssh -L` would make it, bound to loopback."""
+"""A local forward through an SSH server, as `ssh -L` would make it, bound to loopback.
+
+A server is known by its host key. A check trusts the first one it sees, which is then kept with
+the connection; everything else needs a known one.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,9 @@ class Forward:
 
     def __init__(self, transport: paramiko.Transport, host: str, port: int) -> None:
         self._transport, self._to = transport, (host, port)
+        offered = transport.get_remote_server_key()
+        self.host_key: str = f"{offered.get_name()} {offered.get_base64()}"
+        self.fingerprint: str = offered.fingerprint
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -83,12 +90,21 @@ def pump(client: socket.socket, channel: paramiko.Channel) -> None:
 
 
 @contextmanager
-def ssh_forward(target: Target, ssh: SshServer) -> Iterator[Forward]:
+def ssh_forward(target: Target, ssh: SshServer, *, trust_first: bool = False) -> Iterator[Forward]:
     """Log in to `ssh` and forward a loopback port to the database.
+
+    Args:
+        trust_first: take the server's host key as the right one where none is known.
 
     Raises:
         ConnectorError: the SSH server's address, key, login, or its way to the database.
     """
+    if not (ssh.host_key or trust_first):
+        raise ConnectorError(
+            f"The host key of the SSH server {ssh.host} is not known yet.",
+            "Check the connection: that trusts the key which the server shows, and keeps it.",
+            code="ssh_host_key_unknown",
+        )
     transport = _log_in(ssh, _private_key(ssh), _dial(target, ssh))
     forward = Forward(transport, target.host, target.port)
     try:
@@ -113,6 +129,7 @@ def _dial(target: Target, ssh: SshServer) -> socket.socket:
 
 def _log_in(ssh: SshServer, key: paramiko.PKey, sock: socket.socket) -> paramiko.Transport:
     transport = paramiko.Transport(sock)
+    _prefer_known_kind(transport, ssh)
     try:
         transport.start_client(timeout=problems.DIAL_TIMEOUT_S)
         _check_host_key(ssh, transport.get_remote_server_key())
@@ -137,11 +154,22 @@ def _log_in(ssh: SshServer, key: paramiko.PKey, sock: socket.socket) -> paramiko
     return transport
 
 
+def _prefer_known_kind(transport: paramiko.Transport, ssh: SshServer) -> None:
+    """A server has keys of several kinds, and shows one of those it is asked for first."""
+    kind = (ssh.host_key or "").split(" ")[0]
+    options = transport.get_security_options()
+    known = [k for k in options.key_types if k == kind or (kind == "ssh-rsa" and "rsa-sha2" in k)]
+    options.key_types = (*known, *(k for k in options.key_types if k not in known))
+
+
 def _check_host_key(ssh: SshServer, offered: paramiko.PKey) -> None:
     if ssh.host_key and ssh.host_key.split()[1:2] != [offered.get_base64()]:
         raise ConnectorError(
-            f"The SSH server {ssh.host} shows another host key than the one you gave.",
-            "Ask its owner which key is right before you change it here.",
+            f"The SSH server {ssh.host} shows another host key than the one this connection"
+            f" trusts: now {offered.get_name()} {offered.fingerprint}. It was set up anew, or"
+            " something stands between.",
+            "Ask its owner for its key. If it was changed, put the new one into ssh.host_key of"
+            " the config, or take that field out and check the connection.",
             code="ssh_host_key",
         )
 

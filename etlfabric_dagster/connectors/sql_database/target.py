@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from etlfabric_dagster.connectors.sql_database.spec import SPEC
 from etlfabric_dagster.connectors.validation import validate_connection
@@ -58,6 +58,12 @@ class Target:
             ssh=_ssh(source),
             egress=source.egress,
         )
+
+    def trusting(self, host_key: str) -> Target:
+        """The same, with the SSH server's host key known; an empty one changes nothing."""
+        if not (self.ssh and host_key):
+            return self
+        return replace(self, ssh=replace(self.ssh, host_key=host_key))
 
     @property
     def address(self) -> str:
