@@ -116,7 +116,7 @@ def own_processes(servers: Sequence[str] = (POSTGRES, VALKEY)) -> list[Process]:
 
 
 def demo_step() -> Process:
-    """Loads the demo. The supervisor's, so that it is done whatever becomes of the `up` it tells."""
+    """Loads the demo: the supervisor does, whatever becomes of the `up` that waits for it."""
     return Process(
         DEMO, python("etlfabric_dagster.demo"), needs=("worker", "interactive"), later=True
     )
