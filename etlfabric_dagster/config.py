@@ -54,6 +54,8 @@ class Settings(BaseSettings):
 
     home: Path = Path("./.etlfabric")
     database_url: SecretStr | None = None
+    database_socket: Path | None = None
+    """Folder of the database's Unix socket, where it is on this machine."""
     redis_url: SecretStr | None = None
     superuser_url: SecretStr | None = None
     """Of an external server, for the migrate step alone: it then creates the platform's role and
@@ -134,6 +136,14 @@ class Settings(BaseSettings):
                 "Run `etlfabric up`, or set ETLFABRIC_DATABASE_URL.",
             )
         return make_url(self.database_url.get_secret_value()).set(drivername="postgresql")
+
+    @property
+    def database_socket_directory(self) -> Path | None:
+        """Where the platform database's Unix socket stands now; None where there is none."""
+        if self.database_socket is None:
+            return None
+        socket = self.database_socket / f".s.PGSQL.{self.database.port or 5432}"
+        return self.database_socket if socket.exists() else None
 
     @property
     def dagster_database(self) -> URL:

@@ -83,6 +83,7 @@ def install(_home: Path, cluster: PostgresCluster, valkey: ValkeyServer) -> Sett
         "redis_url": valkey.url,
         "fernet_keys": generate_key(),
         "jwt_keys": generate_key(),
+        "database_socket": str(cluster.socket_directory),
         "egress_allow": "127.0.0.0/8",  # tests' sources are on loopback; the platform's stay closed
     }
     (_home / INSTALL_FILE).write_text(json.dumps(facts))

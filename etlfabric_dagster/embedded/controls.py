@@ -15,7 +15,7 @@ from etlfabric_dagster.embedded.state import StackState
 from etlfabric_dagster.errors import EgressDeniedError
 from etlfabric_dagster.sandbox.client import SandboxClient
 from etlfabric_dagster.sandbox.server import clean_environment
-from etlfabric_dagster.schemas.jobs import CheckJob, EgressPolicy, SourceConfig
+from etlfabric_dagster.schemas.jobs import CheckJob, EgressPolicy, ReachJob, SourceConfig
 from etlfabric_dagster.security import egress
 
 ON = "on"
@@ -50,7 +50,7 @@ def controls(home: Home) -> dict[str, str]:
         "egress_private_networks_closed": _private_networks_closed,
         "egress_platform_closed": _platform_closed,
         "sandbox_environment_clean": lambda: _sandbox_environment_clean(home),
-        "sandbox_without_network": lambda: "off: this version does not take the network from dbt",
+        "sandbox_without_network": _sandbox_without_network,
     }
     return {name: _tried(check) for name, check in checks.items()}
 
@@ -120,6 +120,21 @@ def _sandbox_environment_clean(home: Home) -> str:
     text = Path(f"/proc/{pid}/environ").read_text()
     names = {entry.partition("=")[0] for entry in text.split("\0") if entry}
     return _none([(name,) for name in names - set(clean_environment())], "in its environment")
+
+
+def _sandbox_without_network() -> str:
+    """Let a child like dbt's try both ways to the platform's database."""
+    folder = settings.database_socket_directory
+    if folder is None:
+        return "off: the database has no Unix socket on this machine, so dbt needs the network"
+    url = settings.database
+    job = ReachJob(
+        host=url.host or "127.0.0.1", port=url.port or 5432, socket_directory=str(folder)
+    )
+    answered = SandboxClient(settings.sandbox_path).run(job).payload
+    if answered["tcp"]:
+        return "off: the kernel does not let this user make network namespaces"
+    return ON if answered["socket"] else f"off: no server answers in {folder}"
 
 
 def _policy() -> EgressPolicy:

@@ -51,6 +51,7 @@ class Install(Value):
     jwt_keys: str = Field(repr=False)
     egress_allow: str = ""
     sandbox_socket: str
+    database_socket: str | None = None
     postgres_port: int
     valkey_port: int
     source_port: int
@@ -94,7 +95,13 @@ class Home:
             install = self._current() if self.install_file.exists() else self._first()
             # The only private address that is open from the start.
             source = f"127.0.0.1:{install.source_port}" if demo else ""
-            install = install.model_copy(update={"egress_allow": source})
+            socket = self.platform(install).socket_directory
+            install = install.model_copy(
+                update={
+                    "egress_allow": source,
+                    "database_socket": str(socket) if socket else None,
+                }
+            )
             _write_private(self.install_file, install.model_dump_json(indent=2))
             valkey.configure(self.path / "valkey", install.valkey_port, install.valkey_password)
         except OSError as exc:

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from etlfabric_dagster.errors import FabricError, SandboxError
-from etlfabric_dagster.sandbox import jobs, leash, limits, wire
+from etlfabric_dagster.sandbox import jobs, leash, limits, network, wire
 from etlfabric_dagster.sandbox.emitter import Emitter, LogHandler
 from etlfabric_dagster.schemas.jobs import DoneEvent, EgressPolicy, FailedEvent, Job
 from etlfabric_dagster.schemas.runs import ErrorInfo
@@ -37,7 +37,7 @@ def main(conn: socket.socket, workdir: Path, server: int) -> int:
         _settle(workdir, job)
         emit = Emitter(conn, job)
         logging.getLogger().addHandler(LogHandler(emit))
-        emit(_verdict(job, emit, str(workdir)))
+        emit(_verdict(network.cut(job), emit, str(workdir)))
     finally:
         os.chdir("/")
         shutil.rmtree(workdir, ignore_errors=True)

@@ -25,6 +25,7 @@ HANDLERS: dict[str, str] = {
     "preview": "etlfabric_dagster.sandbox.dbt_preview:handle",
     "notify": "etlfabric_dagster.sandbox.notify:notify",
     "query": "etlfabric_dagster.sandbox.dbt_query:handle",
+    "reach": "etlfabric_dagster.sandbox.network:reach",
 }
 
 

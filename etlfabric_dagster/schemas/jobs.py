@@ -54,6 +54,10 @@ class Warehouse(Value):
     """`tenant_{org_id}`; the data schemas are `{prefix}_raw`, `_raw_staging`, `_staging`,
     `_marts`.
     """
+    socket_directory: str | None = None
+    """Where the server's Unix socket stands, if on this machine: the way for children that are
+    given no network.
+    """
 
     @property
     def raw(self) -> str:
@@ -177,6 +181,18 @@ class NotifyJob(Value):
     limits: Limits = Limits(wall_s=25, memory_mib=512, cpu_s=10)
 
 
+class ReachJob(Value):
+    """Can a child that needs no network still dial? Done payload: `{"tcp": bool, "socket": bool}`,
+    whether the server answered.
+    """
+
+    kind: Literal["reach"] = "reach"
+    host: str
+    port: int
+    socket_directory: str
+    limits: Limits = Limits(wall_s=10)
+
+
 Job = Annotated[
     CheckJob
     | DiscoverJob
@@ -185,7 +201,8 @@ Job = Annotated[
     | TransformJob
     | PreviewJob
     | QueryJob
-    | NotifyJob,
+    | NotifyJob
+    | ReachJob,
     Field(discriminator="kind"),
 ]
 

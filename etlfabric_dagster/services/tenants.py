@@ -153,7 +153,7 @@ async def drop(session: AsyncSession, org_id: UUID) -> tuple[int, int, int]:
 
 def warehouse(org_id: UUID, username: str, password: str) -> Warehouse:
     """How a sandbox child reaches the tenant's data."""
-    url = settings.database
+    url, socket = settings.database, settings.database_socket_directory
     return Warehouse(
         host=url.host or "127.0.0.1",
         port=url.port or 5432,
@@ -162,6 +162,7 @@ def warehouse(org_id: UUID, username: str, password: str) -> Warehouse:
         password=password,
         owner_role=owner_role(org_id),
         schema_prefix=tenant_schema(org_id),
+        socket_directory=str(socket) if socket else None,
     )
 
 
