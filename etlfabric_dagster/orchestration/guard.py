@@ -15,7 +15,12 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.responses import RedirectResponse as Redirect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from etlfabric_dagster.errors import FabricError, PermissionDeniedError, UnauthenticatedError
+from etlfabric_dagster.errors import (
+    FabricError,
+    PermissionDeniedError,
+    RateLimitedError,
+    UnauthenticatedError,
+)
 from etlfabric_dagster.services import sessions, users
 from etlfabric_dagster.services.scope import Actor
 
@@ -140,6 +145,10 @@ async def _sign_in(request: Request) -> Response:
         )
     except UnauthenticatedError as exc:
         return _form(request, exc.message, 401)
+    except RateLimitedError as exc:
+        refused = _form(request, f"{exc.message} {exc.remedy}", 429)
+        refused.headers["retry-after"] = str(exc.where["retry_after_s"])
+        return refused
     answer = Redirect(_next(request), 303)
     answer.set_cookie(
         COOKIE,

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,10 @@ def leave() -> str:
     if libc.unshare(CLONE_NEWNET if is_root else CLONE_NEWNET | CLONE_NEWUSER):
         return f"the kernel refused a network namespace ({errno.errorcode[ctypes.get_errno()]})"
     if not is_root:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        with suppress(OSError):  # it then only is nobody by name
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     return ""
 
 

@@ -16,7 +16,7 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import StackError, UnauthenticatedError
 from etlfabric_dagster.models import Session, User
-from etlfabric_dagster.services import users
+from etlfabric_dagster.services import throttle, users
 from etlfabric_dagster.services.scope import Actor
 
 LIFETIME = timedelta(hours=12)
@@ -27,8 +27,14 @@ REQUIRED = ["exp", "iat", "jti", "aud", "sub", "typ"]
 async def sign_in(
     email: str, password: str, audience: str, *, user_agent: str = "", address: str = ""
 ) -> str:
-    """A token for a browser. Raises UnauthenticatedError: wrong pair, or nobody of that name."""
+    """A token for a browser.
+
+    Raises: UnauthenticatedError for a wrong pair or nobody of that name, RateLimitedError after
+        too many tries.
+    """
+    await throttle.count_sign_in(email, address)
     actor = await users.authenticate_password(email, password)
+    await throttle.forgive(email)
     row = Session(
         id=uuid4(),
         user_id=actor.user_id,

@@ -15,7 +15,7 @@ from etlfabric_dagster.orchestration import guard
 from etlfabric_dagster.orchestration.webserver import create_app
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 from etlfabric_dagster.schemas.orgs import OrgOut
-from etlfabric_dagster.services import users
+from etlfabric_dagster.services import throttle, users
 from etlfabric_dagster.services.scope import OPERATOR
 
 HOST = "http://dagster.test"
@@ -146,6 +146,18 @@ async def test_a_wrong_password_reads_like_an_unknown_person(
     unknown = await sign_in(client, "nobody@example.org")
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.text == unknown.text
+
+
+async def test_guessing_is_stopped_with_a_time_to_wait(
+    client: httpx.AsyncClient, make_user: Any
+) -> None:
+    email, _ = await make_user(True)
+    for _ in range(throttle.PER_ACCOUNT.amount):
+        assert (await sign_in(client, email, "wrong password")).status_code == 401
+    stopped = await sign_in(client, email)
+    assert stopped.status_code == 429
+    assert int(stopped.headers["retry-after"]) > 0
+    assert 'role="alert">Too many tries' in stopped.text
 
 
 async def test_someone_who_is_no_operator_stays_outside_after_signing_in(

@@ -13,18 +13,20 @@ from etlfabric_dagster.schemas.jobs import QueryJob, ReachJob, Warehouse
 from etlfabric_dagster.testing import SandboxServer
 
 DIAL = """
-import errno, os, socket, sys
+import ctypes, errno, os, socket
 from etlfabric_dagster.sandbox import network
 from etlfabric_dagster.schemas.jobs import Warehouse, {kind}
 
 os.setuid({uid})
+ctypes.CDLL(None).prctl(4, 1)  # dumpable again, as a process is that was started by that user
 warehouse = Warehouse(
     host="127.0.0.1", port={port}, database="d", username="u", password="p", owner_role="o",
     schema_prefix="t", socket_directory="/nowhere",
 )
 job = network.cut({kind}.model_validate({fields} | {{"warehouse": warehouse}}))
 with socket.socket() as dialed:
-    print(job.warehouse.host, errno.errorcode[dialed.connect_ex(("127.0.0.1", {port}))])
+    refused = dialed.connect_ex(("127.0.0.1", {port}))
+print(job.warehouse.host, os.getuid(), errno.errorcode[refused])
 """
 PROJECT = {"project": {"files": []}}
 
@@ -46,7 +48,7 @@ def test_child_of_dbt_cannot_open_a_connection(
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == ["/nowhere", "ENETUNREACH"], done.stderr
+    assert done.stdout.split() == ["/nowhere", str(uid), "ENETUNREACH"], done.stderr
 
 
 def test_server_is_reached_by_its_socket_alone(
