@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     jwt_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
     """Newest first; the newest signs, all verify."""
     egress_allow: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    public_api_url: str | None = None
+    """Where browsers reach the API, when that is not the page's host on `api_port`: behind a proxy."""
     ui_port: int = 3000
     api_port: int = 8000
     dagster_port: int = 3001
@@ -78,7 +80,7 @@ class Settings(BaseSettings):
     """Port of the demo's source database, likewise."""
     bind_host: str = "127.0.0.1"
     cors_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
-    """Other origins whose pages may call the API with a cookie: the control panel's."""
+    """Origins besides the control panel's on this machine whose pages may call with a cookie."""
     signup: bool = True
     """Whether people may register themselves, each with an org of their own."""
     trusted_proxies: str = "127.0.0.1"
@@ -169,6 +171,12 @@ class Settings(BaseSettings):
     def sandbox_path(self) -> Path:
         """Unix socket of the sandbox server."""
         return self.sandbox_socket or self.home_dir / "run" / "sandbox.sock"
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """Whose pages may call the API with a cookie: the panel's own, and `cors_origins`."""
+        own = [f"http://{host}:{self.ui_port}" for host in ("localhost", "127.0.0.1")]
+        return [*own, *self.cors_origins]
 
     @property
     def platform_addresses(self) -> tuple[str, ...]:

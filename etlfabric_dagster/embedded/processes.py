@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from etlfabric_dagster import queue
@@ -27,6 +28,7 @@ POSTGRES, VALKEY, SOURCE = "postgres", "valkey", "source-postgres"
 DEMO = "demo"
 MIGRATE = "migrate"
 SANDBOX = "sandbox"
+PANEL = "etlfabric_ui"  # named only: the engine does not import the panel
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,11 @@ def own_processes(servers: Sequence[str] = (POSTGRES, VALKEY)) -> list[Process]:
             partial(health.heartbeat, "scheduler"),
             needs=(MIGRATE,),
         ),
-        Process(
-            "api",
-            python("etlfabric_dagster.api.server"),
-            partial(health.http_ok, settings.bind_host, settings.api_port, "/healthz"),
-            needs=(MIGRATE,),
-            ports={"api_port": settings.api_port},
-            url=f"http://localhost:{settings.api_port}",
-        ),
-        Process(
-            "dagster",
-            python("etlfabric_dagster.orchestration.webserver"),
-            partial(health.http_ok, settings.bind_host, settings.dagster_port, "/healthz"),
-            needs=(MIGRATE,),
-            ports={"dagster_port": settings.dagster_port},
-            url=f"http://localhost:{settings.dagster_port}",
+        *(_panel() if has_panel() else [_api()]),
+        _served(
+            Process("dagster", python("etlfabric_dagster.orchestration.webserver")),
+            "dagster_port",
+            MIGRATE,
         ),
     ]
 
@@ -119,6 +111,34 @@ def demo_step() -> Process:
     """Loads the demo: the supervisor does, whatever becomes of the `up` that waits for it."""
     return Process(
         DEMO, python("etlfabric_dagster.demo"), needs=("worker", "interactive"), later=True
+    )
+
+
+def has_panel() -> bool:
+    """Whether the control panel is installed; its backend then serves the API too."""
+    return find_spec(PANEL) is not None
+
+
+def _panel() -> list[Process]:
+    return [
+        _served(Process("backend", python(f"{PANEL}.server", "backend")), "api_port", MIGRATE),
+        _served(Process("ui", python(f"{PANEL}.server", "static")), "ui_port"),
+    ]
+
+
+def _api() -> Process:
+    return _served(Process("api", python("etlfabric_dagster.api.server")), "api_port", MIGRATE)
+
+
+def _served(process: Process, setting: str, *needs: str) -> Process:
+    """What people open at a port, and what answers `/healthz` there."""
+    port = getattr(settings, setting)
+    return replace(
+        process,
+        check=partial(health.http_ok, settings.bind_host, port, "/healthz"),
+        needs=needs,
+        ports={setting: port},
+        url=f"http://localhost:{port}",
     )
 
 

@@ -43,6 +43,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(folder: Path) -> Path:
+    run(sys.executable, "-m", "etlfabric_ui.server.build", cwd=ROOT)
     run("uv", "build", "--wheel", "--quiet", "--out-dir", folder / "dist", cwd=ROOT)
     [built] = (folder / "dist").glob("*.whl")
     return built
@@ -51,6 +52,7 @@ def wheel(folder: Path) -> Path:
 def test_wheel_carries_every_data_file_of_the_packages(wheel: Path) -> None:
     tracked = run("git", "ls-files", "etlfabric_dagster", "etlfabric_ui", "dbt_projects", cwd=ROOT)
     data = {name for name in tracked.split() if Path(name).suffix in DATA_SUFFIXES}
+    data |= {"etlfabric_ui/_static/login.html", "etlfabric_ui/_static/panel.js"}
     assert data - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 

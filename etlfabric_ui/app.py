@@ -1,0 +1,49 @@
+"""The Reflex application: its pages, what they load, and the API mounted beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui import routes, strings
+from etlfabric_ui.components.panels import skeleton
+from etlfabric_ui.pages.login import login
+from etlfabric_ui.pages.overview import overview
+from etlfabric_ui.state.mounting import with_api
+from etlfabric_ui.state.shell import Shell
+
+
+def _head() -> list[rx.Component]:
+    return [
+        rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+        rx.el.link(
+            rel="preload",
+            href="/fonts/inter-latin-wght-normal.woff2",
+            custom_attrs={"as": "font"},
+            type="font/woff2",
+            cross_origin="anonymous",
+        ),
+        rx.el.script(src="/panel-config.js"),
+        rx.el.script(src="/panel.js"),
+    ]
+
+
+app = rx.App(
+    api_transformer=with_api,
+    stylesheets=["/panel.css"],
+    head_components=_head(),
+    html_lang="en",
+    hydrate_fallback=skeleton(),
+    toaster=rx.toast.provider(position="bottom-right"),
+)
+app.app_wraps.pop((5, "Overlay"))  # its own connection pop-up; panel.js has a banner
+
+
+def _add(page: Any, route: str, title: str, *on_load: Any) -> None:
+    app.add_page(page, route=route, title=f"{title} · {strings.PRODUCT}", on_load=[*on_load])
+
+
+_add(login, routes.LOGIN, strings.SIGN_IN)
+_add(overview, routes.OVERVIEW, "Overview", Shell.enter)
+_add(overview, routes.HOME, "Home", Shell.go_home)

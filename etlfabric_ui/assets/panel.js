@@ -1,0 +1,231 @@
+// What the browser does without a trip to the server: sign-in forms, keys, ticking times, the
+// connection banner, small toggles. Delegated listeners only; React owns the elements.
+(() => {
+  "use strict";
+  const api = () => (window.etlfabric && window.etlfabric.api) || location.origin;
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const KEYS_OFF = "etlfabric.keys.off";
+
+  // ── Forms that go straight to the API: a password never passes the panel's state ──
+  const text = (element, value) => { if (element) element.textContent = value || ""; };
+
+  async function call(method, path, body) {
+    const answer = await fetch(api() + path, {
+      method, credentials: "include",
+      headers: body ? { "Content-Type": "application/json" } : {},
+      body: body ? JSON.stringify(body) : undefined,
+    });
+    const data = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+    if (!answer.ok) throw data;
+    return data;
+  }
+
+  function mark(form, name, message) {
+    const input = form.elements[name];
+    if (!input || !input.setAttribute) return false;
+    input.setAttribute("aria-invalid", "true");
+    text(document.getElementById(input.getAttribute("aria-describedby")), message);
+    input.focus();
+    return true;
+  }
+
+  function clean(form) {
+    text($("[data-form-error]", form));
+    for (const input of form.elements) {
+      if (input.getAttribute("aria-invalid")) {
+        input.removeAttribute("aria-invalid");
+        text(document.getElementById(input.getAttribute("aria-describedby")));
+      }
+    }
+  }
+
+  function firstMissing(form) {
+    for (const input of form.elements) {
+      if (input.required && !input.value.trim()) return [input.name, input.dataset.missing || "Fill this in."];
+      if (input.minLength > 0 && input.value.length < input.minLength) return [input.name, input.dataset.short];
+      if (input.type === "email" && !/^[^@\s]+@[^@\s]+$/.test(input.value)) return [input.name, "Write name@domain."];
+    }
+    return null;
+  }
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.dataset || !form.dataset.api) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (form.dataset.busy) return; // Enter twice makes one object
+    clean(form);
+    const missing = firstMissing(form);
+    if (missing) { mark(form, ...missing); return; }
+    form.dataset.busy = "1";
+    $("[type=submit]", form).setAttribute("aria-busy", "true");
+    const body = Object.fromEntries(new FormData(form));
+    const path = form.dataset.api.replace("{token}", () => encodeURIComponent(location.pathname.split("/").pop()));
+    try {
+      const data = await call("POST", path, body);
+      if (form.dataset.done) {
+        text($("[data-form-note]", form.parentElement), form.dataset.done);
+        form.classList.add("hidden");
+      } else {
+        location.assign(next(data)); // a full load: the websocket must carry the new cookie
+        return;
+      }
+    } catch (problem) {
+      const said = problem.detail || problem.message
+        ? [problem.detail || problem.message, problem.remedy].filter(Boolean).join(" ")
+        : "The server did not answer. Try again in a moment.";
+      if (!(problem.field && mark(form, problem.field, said))) text($("[data-form-error]", form), said);
+    }
+    delete form.dataset.busy;
+    $("[type=submit]", form).removeAttribute("aria-busy");
+  }, true);
+
+  function next(data) {
+    const wanted = new URLSearchParams(location.search).get("next") || "";
+    return /^\/(?!\/)/.test(wanted) ? wanted : "/";
+  }
+
+  // ── Clicks ──
+  document.addEventListener("click", async (event) => {
+    const target = event.target.closest("[data-do]");
+    if (!target) return;
+    const what = target.dataset.do;
+    if (what === "reveal") {
+      const input = target.parentElement.querySelector("input");
+      const shown = input.type === "text";
+      input.type = shown ? "password" : "text";
+      target.firstChild.nodeValue = shown ? "Show" : "Hide";
+      target.setAttribute("aria-pressed", String(!shown));
+    } else if (what === "menu") {
+      document.body.classList.toggle("menu-open");
+      if (document.body.classList.contains("menu-open")) $(".side a, .side button")?.focus();
+    } else if (what === "copy") {
+      await navigator.clipboard?.writeText(target.dataset.copy || "");
+      const label = target.querySelector("span") || target;
+      const before = label.textContent;
+      label.firstChild.nodeValue = "Copied";
+      setTimeout(() => { label.firstChild.nodeValue = before; }, 1500);
+    } else if (what === "sign-out") {
+      try { await call("POST", "/api/v1/auth/logout"); } catch { /* signed out already */ }
+      location.assign("/login");
+    } else if (what === "theme") {
+      // next-themes keeps the choice under this key
+      const dark = document.documentElement.classList.contains("dark");
+      localStorage.setItem("theme", dark ? "light" : "dark");
+      location.reload();
+    } else if (what === "keys") {
+      showKeys();
+    } else if (what === "keys-toggle") {
+      const off = localStorage.getItem(KEYS_OFF) === "1";
+      off ? localStorage.removeItem(KEYS_OFF) : localStorage.setItem(KEYS_OFF, "1");
+      target.setAttribute("aria-checked", String(off));
+    } else if (what === "reload") {
+      location.reload();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest(".side a")) document.body.classList.remove("menu-open");
+    const refused = event.target.closest('[aria-disabled="true"]');
+    if (refused) { event.preventDefault(); event.stopImmediatePropagation(); }
+  }, true);
+
+  // ── Keys ──
+  const GO = { o: "overview", c: "connections", p: "pipelines", r: "runs", m: "dbt-models", l: "lineage", d: "data", s: "schedules", a: "alerts" };
+  let gone = 0;
+  const typing = (element) => element && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
+  const showKeys = () => $("dialog.keys")?.showModal();
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") document.body.classList.remove("menu-open");
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (localStorage.getItem(KEYS_OFF) === "1") return;
+    const org = location.pathname.match(/^\/o\/([^/]+)/);
+    if (org && GO[event.key] && Date.now() - gone < 1000) {
+      const link = $(`.side a[href="/o/${org[1]}/${GO[event.key]}"]`);
+      gone = 0;
+      if (link) { event.preventDefault(); link.click(); }
+    } else if (event.key === "g") {
+      gone = Date.now();
+    } else if (event.key === "/") {
+      const search = $('input[type="search"]');
+      if (search) { event.preventDefault(); search.focus(); }
+    } else if (event.key === "n") {
+      const link = $("[data-new]");
+      if (link) { event.preventDefault(); link.click(); }
+    } else if (event.key === "?") {
+      event.preventDefault(); showKeys();
+    } else if (event.key === "j" || event.key === "k") {
+      const rows = [...document.querySelectorAll("tr a.name, [data-row]")];
+      const at = rows.indexOf(document.activeElement);
+      const to = rows[at + (event.key === "j" ? 1 : -1)] || (at < 0 ? rows[0] : null);
+      if (to) { event.preventDefault(); to.focus(); }
+    }
+  });
+
+  // ── Times tick in the browser, in fixed width ──
+  const PLURAL = (n, unit) => `${n} ${unit}`;
+  function relative(seconds) {
+    const ahead = seconds < 0, s = Math.abs(seconds);
+    const said = s < 60 ? PLURAL(Math.floor(s), "s") : s < 3600 ? PLURAL(Math.floor(s / 60), "min")
+      : s < 86400 ? PLURAL(Math.floor(s / 3600), "h") : PLURAL(Math.floor(s / 86400), Math.floor(s / 86400) === 1 ? "day" : "days");
+    return ahead ? `in ${said}` : s < 5 ? "just now" : `${said} ago`;
+  }
+  function span(s) {
+    if (s < 60) return `${Math.floor(s)} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ${String(Math.floor(s % 60)).padStart(2, " ")} s`.replace("  ", " ");
+    return `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} min`;
+  }
+  function tick() {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll("time[data-tick]")) {
+      const seconds = (Date.now() - Date.parse(element.dateTime)) / 1000;
+      const said = element.dataset.tick === "span" ? span(Math.max(0, seconds)) : relative(seconds);
+      if (Math.abs(seconds) > 7 * 86400 && element.dataset.tick !== "span") continue;
+      const node = element.firstChild;
+      if (node && node.nodeValue !== said) node.nodeValue = said;
+    }
+  }
+  setInterval(tick, 1000);
+
+  // ── The log follows until one scrolls up ──
+  new MutationObserver(() => {
+    const log = $(".log[data-follow]");
+    if (log && log.dataset.held !== "1") log.scrollTop = log.scrollHeight;
+  }).observe(document.documentElement, { childList: true, subtree: true });
+  document.addEventListener("scroll", (event) => {
+    const log = event.target;
+    if (log.classList && log.classList.contains("log")) {
+      log.dataset.held = log.scrollHeight - log.scrollTop - log.clientHeight > 40 ? "1" : "0";
+    }
+  }, true);
+
+  // ── Connection banner: Reflex's socket, watched from outside ──
+  const Native = window.WebSocket;
+  let open = 0, ever = false, timer = null;
+  const banner = (on) => document.getElementById("connection")?.classList.toggle("on", on);
+  function look() {
+    clearTimeout(timer);
+    if (open > 0) { banner(false); return; }
+    if (ever && !leaving) timer = setTimeout(() => { if (open <= 0 && !leaving) banner(true); }, 2000);
+  }
+  let leaving = false;
+  addEventListener("pagehide", () => { leaving = true; });
+  addEventListener("pageshow", () => { leaving = false; });
+  window.WebSocket = class extends Native {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("open", () => { open += 1; ever = true; this.counted = true; look(); });
+      this.addEventListener("close", () => { if (this.counted) open -= 1; this.counted = false; look(); });
+    }
+  };
+
+  // ── After a route change focus is on the heading ──
+  let path = location.pathname;
+  new MutationObserver(() => {
+    if (location.pathname === path) return;
+    const heading = $("h1");
+    if (!heading) return;
+    path = location.pathname;
+    heading.focus({ preventScroll: true });
+  }).observe(document.documentElement, { childList: true, subtree: true });
+})();

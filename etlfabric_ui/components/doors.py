@@ -1,0 +1,109 @@
+"""The forms before the frame: one 400 px column that speaks to the API, not to a state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui import strings
+from etlfabric_ui.components.elements import icon
+
+
+def door(title: str, *content: rx.Component) -> rx.Component:
+    """A plain page with one form."""
+    return rx.el.main(
+        rx.el.div(icon("waypoints", size=20), rx.el.span(strings.PRODUCT), class_name="brand"),
+        rx.el.h1(title, tab_index=-1),
+        *content,
+        class_name="door",
+    )
+
+
+def api_form(
+    path: str, submit: str, *fields: rx.Component, done: str = "", note: str = ""
+) -> rx.Component:
+    """A form that panel.js posts to the API as JSON.
+
+    Args:
+        path: with `{token}` for the last part of the page's URL.
+        done: shown in the form's place on success; without it the browser goes on to `?next=`.
+    """
+    return rx.el.div(
+        rx.el.div(note, class_name="form-note", role="status", custom_attrs={"data-form-note": ""}),
+        rx.el.form(
+            *fields,
+            rx.el.div(class_name="form-error", role="alert", custom_attrs={"data-form-error": ""}),
+            rx.el.button(submit, type="submit", class_name="btn primary"),
+            no_validate=True,
+            custom_attrs={"data-api": path, **({"data-done": done} if done else {})},
+        ),
+        class_name="stack loose",
+    )
+
+
+def text_field(
+    name: str,
+    label: str,
+    *,
+    kind: Any = "text",
+    complete: str = "",
+    help_text: str = "",
+    **props: Any,
+) -> rx.Component:
+    """A label bound to its input, help below, and room for its error."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.input(
+            id=name,
+            name=name,
+            type=kind,
+            required=True,
+            class_name="input",
+            auto_complete=complete,
+            custom_attrs={"aria-describedby": f"{name}-error"},
+            **props,
+        ),
+        rx.el.span(help_text, class_name="help") if help_text else rx.fragment(),
+        rx.el.span(id=f"{name}-error", class_name="err"),
+        class_name="field",
+    )
+
+
+def password_field(
+    name: str, label: str, *, complete: str, new: bool = False, **props: Any
+) -> rx.Component:
+    """A masked input with Show; a new one has at least 12 characters."""
+    rule = {"min_length": 12} if new else {}
+    attrs = {"aria-describedby": f"{name}-error"}
+    if new:
+        attrs["data-short"] = f"{strings.PASSWORD_RULE}."
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.span(
+            rx.el.input(
+                id=name,
+                name=name,
+                type="password",
+                required=True,
+                class_name="input",
+                auto_complete=complete,
+                custom_attrs=attrs,
+                **rule,
+                **props,
+            ),
+            rx.el.button(
+                "Show",
+                type="button",
+                custom_attrs={
+                    "data-do": "reveal",
+                    "aria-pressed": "false",
+                    "aria-label": f"Show {label.lower()}",
+                },
+            ),
+            class_name="secret",
+        ),
+        rx.el.span(strings.PASSWORD_RULE, class_name="help") if new else rx.fragment(),
+        rx.el.span(id=f"{name}-error", class_name="err"),
+        class_name="field",
+    )

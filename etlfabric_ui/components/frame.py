@@ -1,0 +1,244 @@
+"""The frame: sidebar, top bar, banners, the list of keys. A function of what it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui import routes, strings
+from etlfabric_ui.components.elements import icon
+
+ITEMS: tuple[tuple[str, str, str] | None, ...] = (
+    ("overview", "Overview", "layout-dashboard"),
+    ("connections", "Connections", "plug"),
+    ("pipelines", "Pipelines", "workflow"),
+    ("runs", "Runs", "activity"),
+    None,
+    ("dbt-models", "dbt models", "file-code-2"),
+    ("lineage", "Lineage", "waypoints"),
+    ("data", "Data", "database"),
+    None,
+    ("schedules", "Schedules", "calendar-clock"),
+    ("alerts", "Alerts", "bell"),
+    ("settings", "Settings", "settings"),
+)
+
+
+@dataclass(frozen=True)
+class FrameProps:
+    """What the frame shows."""
+
+    org: Any
+    org_name: Any
+    role: Any
+    email: Any
+    orgs: Any
+    suspended: Any
+    as_operator: Any
+    built: frozenset[str]
+    """Page types that exist: a menu entry never leads nowhere."""
+
+
+def frame(props: FrameProps, current: str, *content: rx.Component) -> rx.Component:
+    """A page inside the frame; `current` is its page type, as in the URL."""
+    return rx.el.div(
+        rx.el.a(strings.SKIP, href="#main", class_name="skip"),
+        connection_banner(),
+        rx.el.div(
+            _top_bar(props),
+            _side(props, current),
+            rx.el.div(class_name="scrim", custom_attrs={"data-do": "menu"}),
+            rx.el.div(
+                _banners(props),
+                rx.el.main(
+                    rx.el.div(*content, class_name="page"),
+                    id="main",
+                    class_name="main",
+                    tab_index=-1,
+                ),
+            ),
+            class_name="frame",
+        ),
+        keys_dialog(),
+    )
+
+
+def connection_banner() -> rx.Component:
+    """Shown by panel.js when the socket has been away for two seconds."""
+    return rx.el.div(
+        icon("triangle-alert"),
+        strings.RECONNECTING,
+        id="connection",
+        class_name="banner",
+        role="status",
+    )
+
+
+def keys_dialog() -> rx.Component:
+    """The list of keys, opened with “?”."""
+    return rx.el.dialog(
+        rx.el.h2("Keyboard shortcuts"),
+        rx.el.dl(
+            *(
+                part
+                for keys, what in strings.KEYS
+                for part in (
+                    rx.el.dt(*(rx.el.kbd(key) for key in keys.split())),
+                    rx.el.dd(what),
+                )
+            ),
+            class_name="kv",
+            style={"padding": "16px 0"},
+        ),
+        rx.el.form(rx.el.button("Close", class_name="btn"), method="dialog"),
+        class_name="keys",
+        custom_attrs={"aria-label": "Keyboard shortcuts"},
+    )
+
+
+def heading(title: Any, *actions: rx.Component, beside: rx.Component | None = None) -> rx.Component:
+    """The page's h1, what stands beside it, and its actions on the right."""
+    return rx.el.div(
+        rx.el.div(rx.el.h1(title, tab_index=-1), beside or rx.fragment(), class_name="crumbs"),
+        rx.el.div(*actions, class_name="actions") if actions else rx.fragment(),
+        class_name="head",
+    )
+
+
+def _top_bar(props: FrameProps) -> rx.Component:
+    return rx.el.div(
+        rx.el.button(
+            icon("menu", size=20),
+            class_name="btn ghost icon",
+            type="button",
+            custom_attrs={"data-do": "menu", "aria-label": "Menu"},
+        ),
+        rx.el.span(props.org_name, class_name="strong cut"),
+        class_name="topbar",
+    )
+
+
+def _side(props: FrameProps, current: str) -> rx.Component:
+    return rx.el.nav(
+        _switcher(props, current),
+        *(
+            rx.el.div(class_name="gap") if item is None else _item(props, current, *item)
+            for item in _with_pages(props.built)
+        ),
+        _person(props),
+        class_name="side",
+        custom_attrs={"aria-label": "Main"},
+    )
+
+
+def _with_pages(built: frozenset[str]) -> list[tuple[str, str, str] | None]:
+    """The entries whose page exists, with no gap at the end or twice."""
+    found: list[tuple[str, str, str] | None] = []
+    for item in ITEMS:
+        if item is None:
+            if found and found[-1] is not None:
+                found.append(None)
+        elif item[0] in built:
+            found.append(item)
+    return found[:-1] if found and found[-1] is None else found
+
+
+def _item(props: FrameProps, current: str, page: str, label: str, shape: str) -> rx.Component:
+    here = {"aria-current": "page"} if page == current else {}
+    return rx.link(
+        icon(shape),
+        rx.el.span(label, class_name="text"),
+        href=f"/o/{props.org}/{page}",
+        class_name="item",
+        unstyled=True,
+        title=label,
+        custom_attrs=here,
+    )
+
+
+def _switcher(props: FrameProps, current: str) -> rx.Component:
+    page = current if current in props.built else "overview"
+    return rx.el.div(
+        rx.menu.root(
+            rx.menu.trigger(
+                rx.el.button(
+                    icon("building-2"),
+                    rx.el.span(props.org_name, class_name="text strong cut grow"),
+                    rx.el.span(icon("chevrons-up-down"), class_name="chev"),
+                    class_name="switch",
+                    type="button",
+                    custom_attrs={"aria-label": "Switch org"},
+                )
+            ),
+            rx.menu.content(
+                rx.foreach(
+                    props.orgs,
+                    lambda org: rx.menu.item(
+                        rx.el.span(org.name, class_name="strong"),
+                        rx.el.span(org.slug, " · ", org.role, class_name="soft small"),
+                        on_select=rx.redirect(f"/o/{org.slug}/{page}"),
+                        class_name="row",
+                    ),
+                ),
+                width="264px",
+            ),
+        ),
+        class_name="orgs",
+    )
+
+
+def _person(props: FrameProps) -> rx.Component:
+    return rx.el.div(
+        rx.menu.root(
+            rx.menu.trigger(
+                rx.el.button(
+                    icon("circle-user-round"),
+                    rx.el.span(props.email, class_name="text cut"),
+                    class_name="item",
+                    type="button",
+                    custom_attrs={"aria-label": "You"},
+                )
+            ),
+            rx.menu.content(
+                rx.menu.item("Light or dark", on_select=rx.toggle_color_mode),
+                rx.menu.item("Times are in UTC", disabled=True),
+                rx.menu.item(
+                    "Keyboard shortcuts",
+                    on_select=rx.call_script("document.querySelector('dialog.keys').showModal()"),
+                ),
+                rx.menu.separator(),
+                rx.menu.item("Sign out", custom_attrs={"data-do": "sign-out"}),
+                width="240px",
+            ),
+        ),
+        class_name="foot",
+    )
+
+
+def _banners(props: FrameProps) -> rx.Component:
+    return rx.fragment(
+        rx.cond(
+            props.as_operator,
+            rx.el.div(
+                icon("shield"),
+                rx.el.span(
+                    f"You are in {props.org_name} as operator. What you do is in its audit log. ",
+                    rx.link("Leave", href=routes.HOME),
+                ),
+                class_name="banner",
+                role="status",
+            ),
+        ),
+        rx.cond(
+            props.suspended,
+            rx.el.div(
+                icon("circle-slash"),
+                f"An operator suspended {props.org_name}. No runs start and BI logins are closed; "
+                "all data is kept. Contact your operator.",
+                class_name="banner red",
+                role="alert",
+            ),
+        ),
+    )

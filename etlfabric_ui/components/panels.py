@@ -1,0 +1,81 @@
+"""The states every page shares: loading, empty, error, permission, missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui import strings
+from etlfabric_ui.components.elements import button, icon, link_button
+
+
+def skeleton(lines: int = 8) -> rx.Component:
+    """Rows in grey, after 200 ms; nothing moves."""
+    widths = ("62%", "48%", "70%", "55%")
+    return rx.el.div(
+        *(rx.el.span(class_name="bone", style={"width": widths[n % 4]}) for n in range(lines)),
+        class_name="bones",
+        custom_attrs={"aria-hidden": "true"},
+    )
+
+
+def problem_panel(problem: Any, retry: Any = None, overview: Any = "") -> rx.Component:
+    """A `Problem`, where it happened, with its way out."""
+    again = button(strings.TRY_AGAIN, on_click=retry) if retry is not None else rx.fragment()
+    return rx.el.div(
+        rx.el.span(
+            rx.match(
+                problem.kind,
+                ("permission", icon("lock")),
+                ("missing", icon("circle-slash")),
+                icon("circle-x"),
+            ),
+            class_name=rx.cond(problem.kind == "error", "state-icon failed", "state-icon"),
+        ),
+        rx.el.div(
+            rx.el.p(problem.message, class_name="strong"),
+            rx.cond(problem.remedy != "", rx.el.p(problem.remedy)),
+            rx.el.div(
+                rx.cond(problem.href != "", link_button(problem.action, problem.href)),
+                rx.cond(
+                    problem.kind == "missing",
+                    link_button(strings.GO_TO_OVERVIEW, overview),
+                    rx.cond(problem.kind == "error", again),
+                ),
+                class_name="actions",
+            ),
+            class_name="grow",
+        ),
+        class_name=rx.cond(problem.kind == "error", "notice red", "notice"),
+        role="alert",
+    )
+
+
+def empty(
+    title: str, text: str | rx.Component = "", actions: Sequence[rx.Component] = ()
+) -> rx.Component:
+    """What stands where a list would be."""
+    return rx.el.div(
+        rx.el.h2(title),
+        rx.el.p(text) if isinstance(text, str) else text,
+        rx.el.div(*actions, class_name="row"),
+        class_name="empty",
+    )
+
+
+def loads(
+    loaded: Any,
+    problem: Any,
+    content: rx.Component,
+    *,
+    retry: Any,
+    overview: Any = "",
+    lines: int = 8,
+) -> rx.Component:
+    """The problem, the skeleton until the data is known, then the content."""
+    return rx.fragment(
+        rx.cond(problem.kind != "", problem_panel(problem, retry, overview)),
+        rx.cond(loaded, content, rx.cond(problem.kind == "", skeleton(lines))),
+    )

@@ -1,0 +1,34 @@
+"""Every URL of the panel: names, not ids, as in the CLI; runs by id."""
+
+from __future__ import annotations
+
+LOGIN, SIGNUP, FORGOT = "/login", "/signup", "/forgot"
+RESET, INVITE = "/reset/[token]", "/invite/[token]"
+PASSWORD = "/password"  # noqa: S105 - a page, not a secret
+HOME = "/"
+
+OVERVIEW = "/o/[org_slug]/overview"
+CONNECTIONS = "/o/[org_slug]/connections"
+NEW_CONNECTION = "/o/[org_slug]/connections/new"
+CONNECTION = "/o/[org_slug]/connections/[connection_name]"
+PIPELINES = "/o/[org_slug]/pipelines"
+PIPELINE = "/o/[org_slug]/pipelines/[pipeline_name]"
+RUNS = "/o/[org_slug]/runs"
+RUN = "/o/[org_slug]/runs/[run_id]"
+DBT_MODELS = "/o/[org_slug]/dbt-models"
+LINEAGE = "/o/[org_slug]/lineage"
+DATA = "/o/[org_slug]/data"
+SCHEDULES = "/o/[org_slug]/schedules"
+
+OF_AN_ORG = tuple(
+    value
+    for name, value in list(globals().items())
+    if name.isupper() and "[org_slug]" in str(value)
+)
+
+
+def to(route: str, **parts: object) -> str:
+    """The route with its parts filled: `to(RUN, org_slug="acme", run_id=…)`. Parts may be Vars."""
+    for name, value in parts.items():
+        route = route.replace(f"[{name}]", f"{value}")
+    return route

@@ -1,0 +1,179 @@
+"""`guarded`: the one decorator that every event handler goes through.
+
+Any client can call any public handler with any argument, whatever the page shows. So each call
+derives anew who asks (the cookie's session row) and as what (the membership row); state is never
+believed. Services decide once more; this is what keeps a handler from forgetting to ask.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import reflex as rx
+
+from etlfabric_dagster.errors import (
+    FabricError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from etlfabric_dagster.logs import log
+from etlfabric_dagster.schemas.people import Role
+from etlfabric_dagster.services import sessions
+from etlfabric_dagster.services.scope import Actor, org_scope
+from etlfabric_ui import routes, strings
+from etlfabric_ui.views import Problem
+
+COOKIE = "etlfabric"
+AUDIENCE = "api"  # one session for panel and API
+PASSWORD_CODE = "password_change_required"  # noqa: S105 - an error's code
+GUARD = "__etlfabric_guard__"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who asks, in which org and as what; true at this moment only."""
+
+    actor: Actor
+    org: str = ""
+    role: Role | None = None
+
+
+def guarded(needs: Role | None = Role.VIEWER, *, operator: bool = False) -> Callable[[Any], Any]:
+    """Give an async handler a `visit` as first argument, or refuse.
+
+    Args:
+        needs: the least role in the page's org; None = signed in is enough.
+        operator: only operators.
+
+    A FabricError of the handler becomes the page's `problem`; anything else is logged under a
+    reference that the page shows.
+    """
+
+    def decorate(handler: Callable[..., Any]) -> Any:
+        streams = inspect.isasyncgenfunction(handler)
+        wrapper = (
+            _streaming(handler, needs, operator) if streams else _single(handler, needs, operator)
+        )
+        _hide_visit(handler, wrapper)
+        setattr(wrapper, GUARD, "operator" if operator else needs or "signed-in")
+        return wrapper
+
+    return decorate
+
+
+async def derive(state: rx.State, needs: Role | None, *, operator: bool = False) -> Visit:
+    """Who calls, from the cookie of the socket's handshake. Raises FabricError."""
+    token = cookie(state.router.headers.cookie)
+    found = await sessions.authenticate(token, AUDIENCE)
+    actor = replace(found, via="ui", address=state.router.session.client_ip or None)
+    if operator and not actor.is_operator:
+        raise PermissionDeniedError("Only operators can do this.", "Ask an operator.")
+    if needs is None:
+        return Visit(actor)
+    slug = getattr(state, "org_slug", "") or ""
+    async with org_scope(actor, slug) as scope:
+        role = scope.role
+    if not role.may(needs):
+        raise PermissionDeniedError(
+            f"{needs.capitalize()}s can do this; you are {role} of '{slug}'.",
+            "Ask an admin or owner.",
+        )
+    return Visit(actor, slug, role)
+
+
+def cookie(header: str | None) -> str:
+    """The session's token in a Cookie header. Raises UnauthenticatedError."""
+    jar = SimpleCookie()
+    try:
+        jar.load(header or "")
+    except CookieError:
+        jar.clear()
+    if COOKIE not in jar:
+        raise UnauthenticatedError("Nobody is signed in.", "Sign in.")
+    return jar[COOKIE].value
+
+
+def problem_of(error: FabricError) -> Problem:
+    """An error as the page tells it; what is missing and what is foreign read the same."""
+    if isinstance(error, NotFoundError):
+        return Problem("missing", strings.MISSING, code=error.code)
+    kind = "permission" if isinstance(error, PermissionDeniedError) else "error"
+    return Problem(kind, error.message, spoken(error.remedy), error.code)
+
+
+def spoken(remedy: str) -> str:
+    """A remedy without its command: the panel never shows one."""
+    before, _, command = remedy.partition(": etlfabric ")
+    return f"{before}." if command else "" if "`etlfabric " in remedy else remedy
+
+
+def _single(handler: Callable[..., Any], needs: Role | None, operator: bool) -> Callable[..., Any]:
+    async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await handler(
+                self, await derive(self, needs, operator=operator), *args, **kwargs
+            )
+        except Exception as exc:
+            return _refuse(self, handler, exc)
+
+    return wrapper
+
+
+def _streaming(
+    handler: Callable[..., Any], needs: Role | None, operator: bool
+) -> Callable[..., Any]:
+    async def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            visit = await derive(self, needs, operator=operator)
+            async for event in handler(self, visit, *args, **kwargs):
+                yield event
+        except Exception as exc:
+            yield _refuse(self, handler, exc)
+
+    return wrapper
+
+
+def _refuse(state: Any, handler: Callable[..., Any], exc: Exception) -> Any:
+    """Every handler ends visibly."""
+    if isinstance(exc, UnauthenticatedError):
+        return sign_in_again(state)
+    if isinstance(exc, FabricError) and exc.code == PASSWORD_CODE:
+        return rx.redirect(routes.PASSWORD)
+    if isinstance(exc, FabricError):
+        state.problem = problem_of(exc)
+    else:
+        reference = secrets.token_hex(3).upper()
+        log.error("ui.unforeseen", handler=handler.__qualname__, ref=reference, exc_info=exc)
+        said = strings.UNFORESEEN.format(reference=reference)
+        state.problem = Problem("error", said, strings.UNFORESEEN_REMEDY, "error", reference)
+    if hasattr(state, "busy"):
+        state.busy = ""
+    return None
+
+
+def sign_in_again(state: rx.State) -> rx.event.EventSpec:
+    """To the sign-in page, and back here afterwards."""
+    url = urlsplit(str(state.router.url))
+    here = f"{url.path}?{url.query}" if url.query else url.path
+    query = urlencode({"next": here}) if here not in ("", "/", routes.LOGIN) else ""
+    return rx.redirect(f"{routes.LOGIN}?{query}" if query else routes.LOGIN)
+
+
+def _hide_visit(handler: Callable[..., Any], wrapper: Callable[..., Any]) -> None:
+    """The wrapper looks like the handler without `visit`: Reflex reads names and types off it."""
+    signature = inspect.signature(handler)
+    kept = [one for name, one in signature.parameters.items() if name != "visit"]
+    functools.update_wrapper(wrapper, handler)
+    del wrapper.__wrapped__  # type: ignore[attr-defined]
+    wrapper.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {
+        name: kind for name, kind in handler.__annotations__.items() if name != "visit"
+    }

@@ -1,0 +1,114 @@
+"""The panel's copy: one module, so that a test can hold it against the design brief."""
+
+from __future__ import annotations
+
+PRODUCT = "ETL Fabric"
+SKIP = "Skip to content"
+RECONNECTING = "Reconnecting. What you see may be out of date."
+TRY_AGAIN = "Try again"
+CLEAR_FILTERS = "Clear filters"
+GO_TO_OVERVIEW = "Go to Overview"
+NEW_CONNECTION = "New connection"
+RUN_NOW = "Run now"
+CREATE_ORG = "Create an org"
+
+# ── Sign in, sign up, invite, reset ──
+SIGN_IN = "Sign in"
+FORGOT_QUESTION = "Forgot password?"
+NEW_HERE = "New here?"
+CREATE_ACCOUNT_LINK = "Create an account"
+CREATE_ACCOUNT = "Create account"
+PASSWORD_RULE = "At least 12 characters"  # noqa: S105 - copy
+SLUG_HELP = "used in URLs and the CLI. Cannot change later."
+FORGOT_DONE = "If that address has an account, a link is on its way. It works once, for 30 minutes."
+RESET_DONE = "Password changed. All other sessions were signed out."
+SET_PASSWORD = "Set your password. The one-time login you used has now expired."  # noqa: S105 - copy
+SIGNED_OUT = "You were signed out after 12 hours. Sign in to go on where you were."
+
+# ── Shared states ──
+MISSING = "Nothing here. It may have been deleted or renamed, or belongs to another org."
+UNFORESEEN = "This failed in a way we did not expect. It is logged as {reference}."
+UNFORESEEN_REMEDY = "Try again; if it repeats, send the reference to your operator."
+NO_ORG = "No orgs yet. An org holds connections, pipelines and their data."
+
+# ── First minutes ──
+FIRST_SOURCE = "Connect your first source"
+FIRST_SOURCE_TEXT = (
+    "Pick a database, an API or a file. ETL Fabric finds its tables, loads them and builds clean "
+    "tables in Postgres."
+)
+
+# ── Lists ──
+NO_CONNECTIONS = "No connections yet."
+NO_CONNECTIONS_TEXT = "A connection tells ETL Fabric where data is and how to log in."
+NO_PIPELINES = "No pipelines yet."
+NO_PIPELINES_TEXT = (
+    "A pipeline loads a connection's streams and builds the dbt models that use them."
+)
+NO_RUNS = "No runs yet."
+NO_RUNS_TEXT = "Press Run now on a pipeline, or give it a schedule."
+NO_MATCH = "No {noun} match these filters."
+NO_DATA = "Nothing in marts yet."
+NO_DATA_TEXT = "The first run fills it."
+NO_MARTS = "Staging is ready: {tables} tables. Write your first mart on top of them."
+NO_LINEAGE = "Lineage appears after the first run."
+NO_SCHEDULES = "No schedules."
+NO_SCHEDULES_TEXT = "Runs start only by hand."
+
+# ── Wizard ──
+STEPS = ("Connector", "Details", "Streams", "Schedule", "First run")
+CHOOSE_CONNECTOR = "Choose a connector"
+NO_CONNECTOR = "No connector named “{query}”. Any REST API works with"
+TEST_AND_CONTINUE = "Test and continue"
+SAVE_WITHOUT_TESTING = "Save without testing"
+SECRET_HELP = "encrypted; never shown again"  # noqa: S105 - copy
+REFRESHING = "Refreshing reads names and types only; nothing loaded changes."
+DEFAULTS_SET = "Good defaults are set. Press Continue, or open a stream to change it."
+NO_STREAMS = "No tables found."
+CREATE_AND_RUN = "Create and run"
+LOAD_MODES = {
+    "full": ("Full", "replace everything each run"),
+    "incremental": ("Incremental", "only new and changed rows, by cursor"),
+    "append": ("Append", "add new rows, never change old ones"),
+    "merge": ("Merge", "update rows by key"),
+    "scd2": ("History (SCD2)", "keep every version of a row"),
+}
+"""Mode → its name, and one line that says what it does."""
+
+STATES = {
+    "queued": "Queued",
+    "running": "Running",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "canceled": "Canceled",
+    "lost": "Lost",
+    "healthy": "Healthy",
+    "late": "Late",
+    "failing": "Failing",
+    "paused": "Paused",
+    "never_run": "Never run",
+    "ready": "Ready",
+    "attention": "Needs attention",
+    "untested": "Never tested",
+    "waiting": "Waiting",
+    "unchanged": "Unchanged",
+    "skipped": "Skipped",
+    "warning": "Warning",
+}
+"""State → the one word on its badge."""
+
+KEYS = (
+    ("g o", "Overview"),
+    ("g c", "Connections"),
+    ("g p", "Pipelines"),
+    ("g r", "Runs"),
+    ("g m", "dbt models"),
+    ("g l", "Lineage"),
+    ("g d", "Data"),
+    ("g s", "Schedules"),
+    ("/", "Search"),
+    ("n", "New"),
+    ("j k", "Next and previous row"),
+    ("?", "This list"),
+    ("Esc", "Close"),
+)
