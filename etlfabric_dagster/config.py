@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     """Newest first; the newest signs, all verify."""
     egress_allow: Annotated[list[str], NoDecode] = Field(default_factory=list)
     public_api_url: str | None = None
-    """Where browsers reach the API, when that is not the page's host on `api_port`: behind a proxy."""
+    """Where browsers reach the API, behind a proxy; else the page's host on `api_port`."""
     ui_port: int = 3000
     api_port: int = 8000
     dagster_port: int = 3001

@@ -94,7 +94,8 @@ def require_own_origin(request: Request) -> None:
         return
     origin = request.headers.get("origin", "")
     host = request.headers.get("host")
-    if origin not in (f"http://{host}", f"https://{host}") and origin not in settings.allowed_origins:
+    own = (f"http://{host}", f"https://{host}")
+    if origin not in own and origin not in settings.allowed_origins:
         raise PermissionDeniedError(
             "The request comes from another site.",
             "Use the control panel's own address, or send a bearer token.",

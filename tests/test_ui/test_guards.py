@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConnectorError, UnauthenticatedError
@@ -92,13 +93,9 @@ async def test_role_is_read_anew_at_every_call(org: OrgOut, token: str) -> None:
     page = state(org, token)
     await edit(page, word="before")
     async with get_session() as session:
-        membership = (
-            await session.scalars(
-                Membership.__table__.select().where(Membership.org_id == org.id)  # type: ignore[attr-defined]
-            )
-        ).one()
-        row = await session.get_one(Membership, membership)
-        row.role = Role.VIEWER
+        await session.execute(
+            update(Membership).where(Membership.org_id == org.id).values(role=Role.VIEWER)
+        )
 
     assert await edit(page, word="after") is None
     assert page.problem.kind == "permission"
