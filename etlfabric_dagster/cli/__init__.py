@@ -19,6 +19,7 @@ from etlfabric_dagster.cli import (
     demo,
     orgs,
     pipelines,
+    processes,
     runs,
     schedules,
     stack,
@@ -38,6 +39,7 @@ app = typer.Typer(
     add_completion=True,
 )
 stack.register(app)
+processes.register(app)
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(users.app, name="users")
 app.add_typer(connectors.app, name="connectors")

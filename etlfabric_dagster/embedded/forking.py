@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import BinaryIO
 
 from etlfabric_dagster.config import reload_settings
-from etlfabric_dagster.embedded import kernel
+from etlfabric_dagster.embedded import foreground, kernel
 
 FIRST_UNUSED_FD, MANY_FDS = 3, 4096
 
@@ -100,8 +100,8 @@ def _main_module(module: str) -> ModuleType:
 
 
 def _modules(command: Sequence[str]) -> tuple[str, ...]:
-    """What `python -m MODULE … [-A APP]` imports; nothing for any other command."""
+    """What `python -m MODULE`, or a command of ours, imports; nothing for any other command."""
     if list(command[:2]) != [sys.executable, "-m"]:
         return ()
-    app = command[command.index("-A") + 1 : command.index("-A") + 2] if "-A" in command else ()
-    return (command[2], *app)
+    ours = (foreground.MODULES[command[3]],) if command[2] == foreground.CLI else ()
+    return (command[2], *ours)

@@ -69,11 +69,14 @@ def adopt_orphans() -> None:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def die_with_parent(number: int) -> None:
-    """In a new child: get `number` when the parent dies. Linux only; lost when the user changes."""
+def die_with_parent(number: int, parent: int | None = None) -> None:
+    """In a new child: get `number` when the parent dies. Linux only; lost when the user changes.
+
+    `parent` is its pid where that may be 1: in a container without an init.
+    """
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-        if os.getppid() == 1:
+        if os.getppid() == 1 if parent is None else os.getppid() != parent:
             os.kill(os.getpid(), number)
 
 

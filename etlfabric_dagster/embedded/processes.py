@@ -19,6 +19,7 @@ from pathlib import Path
 from etlfabric_dagster import queue
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import health, valkey
+from etlfabric_dagster.embedded.foreground import command
 from etlfabric_dagster.embedded.home import Home, Install, given
 from etlfabric_dagster.embedded.leftovers import MARK
 from etlfabric_dagster.embedded.postgres import os_user
@@ -27,6 +28,9 @@ from etlfabric_dagster.sandbox import server
 POSTGRES, VALKEY, SOURCE = "postgres", "valkey", "source-postgres"
 DEMO = "demo"
 MIGRATE = "migrate"
+STOP_S = 5  # a run that was handed over stops within a heartbeat
+QUEUES = {"runs": ("worker", queue.RUNS), "interactive": ("interactive", queue.INTERACTIVE)}
+"""Queue as people name it → its process, its queue in the broker."""
 SANDBOX = "sandbox"
 PANEL = "etlfabric_ui"  # named only: the engine does not import the panel
 
@@ -90,17 +94,17 @@ def own_processes(servers: Sequence[str] = (POSTGRES, VALKEY)) -> list[Process]:
     return [
         _sandbox(),
         Process(MIGRATE, python("etlfabric_dagster.embedded.migrate"), needs=tuple(servers)),
-        _worker("worker", queue.RUNS, settings.workers),
-        _worker("interactive", queue.INTERACTIVE, settings.interactive_workers),
+        _worker("runs", settings.workers),
+        _worker("interactive", settings.interactive_workers),
         Process(
             "scheduler",
-            python("etlfabric_dagster.tasks.scheduler"),
+            command("scheduler"),
             partial(health.heartbeat, "scheduler"),
             needs=(MIGRATE,),
         ),
         *(_panel() if has_panel() else [_api()]),
         _served(
-            Process("dagster", python("etlfabric_dagster.orchestration.webserver")),
+            Process("dagster", command("webserver")),
             "dagster_port",
             MIGRATE,
         ),
@@ -196,16 +200,13 @@ def _sandbox() -> Process:
     )
 
 
-def _worker(name: str, queue_name: str, slots: int) -> Process:
+def _worker(queue_name: str, slots: int) -> Process:
     """A Celery worker on one queue, with processes of its own: loads never delay a preview."""
-    node = f"{name}@{socket.gethostname()}"
+    name, _ = QUEUES[queue_name]
     return Process(
         name,
-        python(
-            *("celery", "-A", "etlfabric_dagster.tasks", "worker", "-n", f"{name}@%h"),
-            *("-Q", queue_name, "--concurrency", str(slots), "-l", "info"),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        ),
-        partial(health.celery_worker, node),
+        command("worker", "--queue", queue_name, "--slots", str(slots)),
+        partial(health.celery_worker, f"{name}@{socket.gethostname()}"),
         needs=(MIGRATE, SANDBOX),
+        grace_s=settings.drain_s + STOP_S,
     )

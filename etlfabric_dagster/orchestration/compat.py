@@ -58,6 +58,7 @@ from dagster._core.workspace.workspace import (
     CurrentWorkspace,
     DefinitionsSource,
 )
+from dagster._daemon.controller import DagsterDaemonController, create_daemons_from_instance
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.server import DagsterApiServer
 from dagster._serdes import (
@@ -87,6 +88,7 @@ __all__ = [
     "CurrentWorkspace",
     "CustomPointer",
     "DagsterApiServer",
+    "DagsterDaemonController",
     "DagsterExecutionInterruptedError",
     "DagsterGrpcClient",
     "DefinitionsLoadContext",
@@ -114,6 +116,7 @@ __all__ = [
     "WorkerStatus",
     "WorkspaceLoadTarget",
     "WorkspaceProcessContext",
+    "create_daemons_from_instance",
     "create_execution_plan",
     "deserialize_value",
     "execute_run_iterator",

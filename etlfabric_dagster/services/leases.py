@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Update, func, literal, select, text, update
+from sqlalchemy import Row, Update, and_, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -165,6 +165,24 @@ async def expire_leases() -> list[LostAttempt]:
         return [await _lose(session, run) for run in rows]
 
 
+async def release(workers: Sequence[str]) -> list[LostAttempt]:
+    """End the attempts of workers that were told to stop: others go on at once.
+
+    A stop costs a run none of its attempts. A canceled run ends canceled.
+    """
+    query = (
+        select(Run)
+        .join(RunAttempt, and_(RunAttempt.run_id == Run.id, RunAttempt.number == Run.attempt))
+        .where(Run.status == RunStatus.RUNNING, RunAttempt.worker.in_(workers))
+        .with_for_update(of=Run)
+    )
+    async with get_session() as session:
+        rows = list(await session.scalars(query))
+        for run in rows:
+            run.max_attempts += 1
+        return [await _lose(session, run, "was told to stop") for run in rows]
+
+
 async def ring_stale() -> int:
     """Ring again for runs that are queued while their doorbell may be lost, the oldest first."""
     room = MAX_UNHEARD - await asyncio.to_thread(queue.unheard, queue.RUNS)
@@ -258,9 +276,9 @@ async def _end_attempt(
     return EndedAttempt(dagster_run_id, float(ran_s))
 
 
-async def _lose(session: AsyncSession, run: Run) -> LostAttempt:
+async def _lose(session: AsyncSession, run: Run, why: str = "stopped answering") -> LostAttempt:
     error = ErrorInfo(
-        message=f"The worker of attempt {run.attempt} stopped answering.",
+        message=f"The worker of attempt {run.attempt} {why}.",
         remedy="Nothing to do: nothing is lost or loaded twice.",
         code="worker_lost",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from etlfabric_dagster.config import settings
+from etlfabric_dagster.embedded import foreground
 from etlfabric_dagster.embedded.home import DATABASE, Home, Install
 from etlfabric_dagster.embedded.processes import Process, own_processes, processes
 
@@ -46,9 +48,24 @@ def test_our_processes_have_the_same_command(
     services: dict[str, Any], listed: dict[str, Process]
 ) -> None:
     ours = {one.name for one in own_processes()}
-    same = {sys.executable: "python", str(settings.sandbox_path): SOCKET}
-    expected = {n: [same.get(part, part) for part in listed[n].command] for n in ours}
+    expected = {name: spoken(listed[name].command) for name in ours}
     assert {n: services[n]["command"] for n in ours} == expected
+
+
+def spoken(command: Sequence[str]) -> list[str]:
+    """As one writes it: `etlfabric …`, or a module under the image's interpreter."""
+    same = {sys.executable: "python", str(settings.sandbox_path): SOCKET}
+    parts = [same.get(part, part) for part in command]
+    own = parts[:3] == ["python", "-m", foreground.CLI]
+    return ["etlfabric", *parts[3:]] if own else parts
+
+
+def test_a_worker_has_time_to_hand_its_runs_over(
+    services: dict[str, Any], listed: dict[str, Process]
+) -> None:
+    for name in ("worker", "interactive"):
+        assert services[name]["stop_grace_period"] == f"{listed[name].grace_s:.0f}s"
+        assert listed[name].grace_s > settings.drain_s
 
 
 def test_both_start_in_the_same_order(services: dict[str, Any], listed: dict[str, Process]) -> None:
