@@ -131,7 +131,7 @@ def _panel() -> list[Process]:
 
 
 def _api() -> Process:
-    return _served(Process("api", python("etlfabric_dagster.api.server")), "api_port", MIGRATE)
+    return _served(Process("api", command("api")), "api_port", MIGRATE)
 
 
 def _served(process: Process, setting: str, *needs: str) -> Process:
