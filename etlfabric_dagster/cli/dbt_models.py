@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -12,8 +13,8 @@ from etlfabric_dagster.cli.files import read_text
 from etlfabric_dagster.cli.output import AsJson, err, out, print_json, print_rows, show, show_page
 from etlfabric_dagster.cli.scoped import scoped
 from etlfabric_dagster.errors import InvalidInputError
-from etlfabric_dagster.schemas.dbt_models import TableResult
-from etlfabric_dagster.services import dbt_models
+from etlfabric_dagster.schemas.dbt_models import DbtModelOut, TableResult
+from etlfabric_dagster.services import dbt_history, dbt_models
 from etlfabric_dagster.services.scope import OPERATOR
 
 app = typer.Typer(help="An org's dbt models.", no_args_is_help=True)
@@ -27,13 +28,47 @@ def put(
     org: str,
     path: str,
     file: Annotated[Path, typer.Option(help="The SQL, YAML or CSV file.")],
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Keep it even if it does not compile; never built.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Store a file of the dbt project; it is parsed first and refused when it does not compile."""
     content = read_text(file)
     with err.status(f"Parsing {path} …"):
-        stored = run(dbt_models.put(OPERATOR, org, path, content))
-    show(stored, as_json, lambda: f"Saved {stored.path}.")
+        stored = run(dbt_models.put(OPERATOR, org, path, content, draft=draft))
+    show(stored, as_json, lambda: _saved(stored))
+
+
+@app.command()
+def history(org: str, path: str, cursor: str | None = None, as_json: AsJson = False) -> None:
+    """Versions of a file, newest first."""
+    page = scoped(org, lambda scope: dbt_history.list_versions(scope, path, cursor=cursor))
+    show_page(page, as_json, ("id", "created_at", "action", "author", "lines"), "No history yet.")
+
+
+@app.command()
+def diff(
+    org: str,
+    path: str,
+    version: UUID,
+    against: Annotated[UUID | None, typer.Option(help="Another version; else the file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What changed from a version to the stored file, or to another version."""
+    text = scoped(org, lambda scope: dbt_history.diff(scope, path, version, against))
+    if as_json:
+        print_json({"diff": text})
+    else:
+        out.print(text or "They are equal.", highlight=False, markup=False)
+
+
+@app.command()
+def restore(org: str, path: str, version: UUID, as_json: AsJson = False) -> None:
+    """Store an older version again; parsed first."""
+    with err.status(f"Parsing {path} …"):
+        stored = run(dbt_models.restore(OPERATOR, org, path, version))
+    show(stored, as_json, lambda: _saved(stored))
 
 
 @app.command("list")
@@ -100,6 +135,13 @@ def print_table(result: TableResult, as_json: bool) -> None:
     print_rows([column.name for column in result.columns], result.rows)
     if result.truncated:
         err.print(f"First {len(result.rows)} rows only.", highlight=False)
+
+
+def _saved(stored: DbtModelOut) -> str:
+    if stored.draft is None:
+        return f"Saved {stored.path}."
+    why = stored.draft.error.message if stored.draft.error else ""
+    return f"Kept {stored.path} as a draft; builds do not see it. {why}"
 
 
 def _project_files(directory: Path) -> dict[str, bytes]:

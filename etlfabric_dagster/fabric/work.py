@@ -11,7 +11,7 @@ from uuid import UUID
 from etlfabric_dagster import storage
 from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.fabric.base import InOrg
-from etlfabric_dagster.schemas.dbt_models import DbtModelOut, ImportReport, TableResult
+from etlfabric_dagster.schemas.dbt_models import DbtModelOut, DbtVersion, ImportReport, TableResult
 from etlfabric_dagster.schemas.pipelines import ScheduleOut
 from etlfabric_dagster.schemas.runs import (
     ErrorInfo,
@@ -23,6 +23,7 @@ from etlfabric_dagster.schemas.runs import (
     StreamResult,
 )
 from etlfabric_dagster.services import (
+    dbt_history,
     dbt_models,
     runs,
     schedules,
@@ -232,13 +233,46 @@ class Schedules(InOrg):
 class DbtModels(InOrg):
     """The org's dbt project."""
 
-    def put(self, path: str, *, sql: str) -> DbtModelOut:
+    def put(self, path: str, *, sql: str, draft: bool = False) -> DbtModelOut:
         """Store a file (SQL, YAML or CSV); parsed first. Raises TransformError, InvalidInputError.
+
+        With `draft`, what does not compile is kept beside the project; builds do not see it.
 
         >>> demo.dbt_models.put("marts/one.sql", sql="select 1 as one").kind
         'model'
         """
-        return _run(dbt_models.put(self._actor, self._slug, path, sql))
+        return _run(dbt_models.put(self._actor, self._slug, path, sql, draft=draft))
+
+    def history(self, path: str) -> tuple[DbtVersion, ...]:
+        """Versions of a file, newest first, at most 200.
+
+        >>> model = demo.dbt_models.put("marts/four.sql", sql="select 4 as four")
+        >>> [version.action for version in demo.dbt_models.history("marts/four.sql")]
+        ['put']
+        """
+        return self._scoped(
+            lambda scope: dbt_history.list_versions(scope, path, limit=dbt_history.KEPT)
+        ).items
+
+    def diff(self, path: str, version: UUID, against: UUID | None = None) -> str:
+        """A unified diff from a version to the stored file, or to another version.
+
+        >>> model = demo.dbt_models.put("marts/five.sql", sql="select 5 as five")
+        >>> demo.dbt_models.diff("marts/five.sql", demo.dbt_models.history("marts/five.sql")[0].id)
+        ''
+        """
+        return self._scoped(lambda scope: dbt_history.diff(scope, path, version, against))
+
+    def restore(self, path: str, version: UUID) -> DbtModelOut:
+        """Store an older version again; parsed first. Raises NotFoundError, TransformError.
+
+        >>> model = demo.dbt_models.put("marts/six.sql", sql="select 5 as six")
+        >>> model = demo.dbt_models.put("marts/six.sql", sql="select 6 as six")
+        >>> first = demo.dbt_models.history("marts/six.sql")[-1]
+        >>> demo.dbt_models.restore("marts/six.sql", first.id).content
+        'select 5 as six'
+        """
+        return _run(dbt_models.restore(self._actor, self._slug, path, version))
 
     def get(self, path: str) -> DbtModelOut:
         """One file with its content. Raises NotFoundError.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from etlfabric_dagster.schemas.base import Value
+from etlfabric_dagster.schemas.runs import ErrorInfo
 from etlfabric_dagster.schemas.streams import ColumnInfo
 
 
@@ -29,6 +31,31 @@ class DbtFile(Value):
     origin: DbtOrigin = DbtOrigin.TENANT
 
 
+class DbtDraftOut(Value):
+    """What a person saved although it does not compile yet. Builds never see it."""
+
+    content: str | None = None
+    author: str
+    error: ErrorInfo | None = None
+    updated_at: datetime
+
+
+class DbtVersion(Value):
+    """One saved state of a file, newest first in lists."""
+
+    id: UUID
+    path: str
+    action: str
+    """`put`, `restore`, `import`, `delete`, or `found`: as it was before history began."""
+    author: str
+    digest: str
+    """SHA-256 of the content, hex."""
+    lines: int
+    created_at: datetime
+    content: str | None = None
+    """None in lists, and where the file was deleted."""
+
+
 class DbtModelOut(Value):
     """A file of the tenant's dbt project as people see it."""
 
@@ -38,6 +65,8 @@ class DbtModelOut(Value):
     kind: str
     """`model`, `seed`, `snapshot`, `test`, `macro`, `analysis` or `properties`."""
     content: str | None = None
+    """None in lists, and while there is only a draft."""
+    draft: DbtDraftOut | None = None
     updated_at: datetime
 
 

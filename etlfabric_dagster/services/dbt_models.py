@@ -24,6 +24,7 @@ from etlfabric_dagster.models import DbtModel
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.dbt_models import (
+    DbtDraftOut,
     DbtFile,
     DbtModelOut,
     DbtOrigin,
@@ -31,7 +32,16 @@ from etlfabric_dagster.schemas.dbt_models import (
     TableResult,
 )
 from etlfabric_dagster.schemas.jobs import DbtProject, Limits, PreviewJob, QueryJob
-from etlfabric_dagster.services import audit, dbt_import, dbt_store, interactive, sandbox, tenants
+from etlfabric_dagster.services import (
+    audit,
+    dbt_drafts,
+    dbt_history,
+    dbt_import,
+    dbt_store,
+    interactive,
+    sandbox,
+    tenants,
+)
 from etlfabric_dagster.services.scope import (
     SYSTEM,
     Actor,
@@ -47,16 +57,35 @@ MAX_SKIPPED = 500
 """An import gives up when this many files would be left out: each costs a parse."""
 
 
-async def put(actor: Actor, slug: str, path: str, content: str) -> DbtModelOut:
-    """Store a file; parsed first.
+async def put(
+    actor: Actor,
+    slug: str,
+    path: str,
+    content: str,
+    *,
+    draft: bool = False,
+    kept_as: str = "put",
+) -> DbtModelOut:
+    """Store a file; parsed first. What is stored is kept in its history.
+
+    Args:
+        draft: keep what does not compile as a draft beside the last good content, with its error.
+        kept_as: what the history calls it.
 
     Raises:
         InvalidInputError: the path or the content cannot be part of a project.
-        TransformError: the project does not compile with it; nothing is stored.
+        TransformError: the project does not compile with it and no draft is wanted; nothing is
+        stored.
     """
     await require(actor, slug, "dbt_models.put")
     dbt_paths.check(path, content)
-    await _change(actor, slug, "dbt_models.put", put={path: content})
+    try:
+        await _change(actor, slug, "dbt_models.put", put={path: content}, kept_as=kept_as)
+    except TransformError as exc:
+        if not draft:
+            raise
+        async with org_scope(actor, slug) as scope:
+            await dbt_drafts.save(scope, path, content, exc)
     async with org_scope(actor, slug) as scope:
         return await get(scope, path)
 
@@ -71,6 +100,8 @@ async def delete(actor: Actor, slug: str, path: str) -> None:
     """
     async with org_scope(actor, slug) as scope:
         scope.require("dbt_models.delete")
+        if await dbt_drafts.discard(scope, path) and not await _is_stored(scope, path):
+            return
         row = await _find(scope, path)
         if row.origin == DbtOrigin.GENERATED:
             raise ConflictError(
@@ -80,15 +111,30 @@ async def delete(actor: Actor, slug: str, path: str) -> None:
     await _change(actor, slug, "dbt_models.delete", delete=[path])
 
 
+async def restore(
+    actor: Actor, slug: str, path: str, version: UUID, *, draft: bool = False
+) -> DbtModelOut:
+    """Store an older version again, as a new one. Raises as `put`, and NotFoundError."""
+    async with org_scope(actor, slug) as scope:
+        content = await dbt_history.content_of(scope, path, version)
+    return await put(actor, slug, path, content, draft=draft, kept_as="restore")
+
+
 async def list_models(scope: OrgScope) -> Page[DbtModelOut]:
-    """All files by path, without their content."""
-    rows = await scope.session.scalars(select(DbtModel).order_by(DbtModel.path))
-    return Page(items=tuple(_out(row, content=False) for row in rows))
+    """All files by path, without their content; drafts of files to come included."""
+    drafts = await dbt_drafts.all_of(scope)
+    rows = list(await scope.session.scalars(select(DbtModel).order_by(DbtModel.path)))
+    found = [_out(row, drafts.pop(row.path, None), content=False) for row in rows]
+    found += [_only_draft(path, draft) for path, draft in drafts.items()]
+    return Page(items=tuple(sorted(found, key=lambda model: model.path)))
 
 
 async def get(scope: OrgScope, path: str) -> DbtModelOut:
-    """One file with its content. Raises NotFoundError."""
-    return _out(await _find(scope, path), content=True)
+    """One file with its content, and with its draft. Raises NotFoundError."""
+    draft = await dbt_drafts.get(scope, path)
+    if draft is not None and not await _is_stored(scope, path):
+        return _only_draft(path, draft)
+    return _out(await _find(scope, path), draft, content=True)
 
 
 async def preview(actor: Actor, slug: str, path: str, *, limit: int = 20) -> TableResult:
@@ -181,6 +227,9 @@ async def answer_change(org_id: UUID, arguments: dict[str, Any]) -> dict[str, An
         before = await dbt_store.files_of(scope)
         changed = await dbt_store.change(scope, edit)
         await _record_change(scope, arguments, before)
+        await dbt_history.record(scope, arguments, before)
+        for path in arguments["put"]:
+            await dbt_drafts.discard(scope, path)
         return {"changed": changed}
 
 
@@ -252,12 +301,14 @@ async def _change(
     *,
     put: Mapping[str, str] | None = None,
     delete: list[str] | None = None,
+    kept_as: str = "",
 ) -> None:
     org_id = await require(actor, slug, action)
     arguments = {
         "put": dict(put or {}),
         "delete": delete or [],
         "action": action,
+        "kept_as": kept_as or action.partition(".")[2],
         "asker": actor.as_dict(),
     }
     await interactive.ask(org_id, "change_dbt", arguments, timeout_s=PARSE_TIMEOUT_S)
@@ -283,12 +334,28 @@ def _checked_limit(limit: int) -> int:
     return limit
 
 
-def _out(row: DbtModel, *, content: bool) -> DbtModelOut:
+async def _is_stored(scope: OrgScope, path: str) -> bool:
+    return await scope.session.scalar(select(DbtModel.id).where(DbtModel.path == path)) is not None
+
+
+def _only_draft(path: str, draft: DbtDraftOut) -> DbtModelOut:
+    return DbtModelOut(
+        path=path,
+        name=dbt_paths.name(path),
+        origin=DbtOrigin.TENANT,
+        kind=dbt_paths.kind(path),
+        draft=draft,
+        updated_at=draft.updated_at,
+    )
+
+
+def _out(row: DbtModel, draft: DbtDraftOut | None, *, content: bool) -> DbtModelOut:
     return DbtModelOut(
         path=row.path,
         name=dbt_paths.name(row.path),
         origin=DbtOrigin(row.origin),
         kind=dbt_paths.kind(row.path),
         content=row.content if content else None,
+        draft=draft,
         updated_at=row.updated_at,
     )
