@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Select, literal_column, select, tuple_, update
@@ -158,11 +159,11 @@ async def _judge(session: AsyncSession, run: Run, rules: Sequence[AlertRule]) ->
         told = 0 if await _was_overtaken(session, run, at) else await _fail(session, run, rules, at)
     else:
         told = await _recover(session, rules, run.pipeline_id, _STATES, at)
-    changes = [c for s in run.streams.values() for c in s.get("schema_changes", ())]
+    changes = _schema_changes(run)
     if changes and await _has_loaded_before(session, run):
         text = alert_texts.schema_text(changes)
         for rule in rules:
-            if AlertKind.SCHEMA_CHANGE in rule.kinds:
+            if AlertKind.SCHEMA_CHANGE in rule.kinds and await _is_news(session, rule, run, text):
                 told += await _open(
                     session,
                     rule,
@@ -175,6 +176,33 @@ async def _judge(session: AsyncSession, run: Run, rules: Sequence[AlertRule]) ->
                     run.id,
                 )
     return told
+
+
+def _schema_changes(run: Run) -> list[dict[str, Any]]:
+    """What the run took or left out, and the column at which a frozen stream stopped."""
+    found = [c for s in run.streams.values() for c in s.get("schema_changes", ())]
+    for result in run.streams.values():
+        error = result.get("error") or {}
+        if error.get("code") == "frozen_schema":
+            where = error["where"]
+            refused = {"change": "added", "decision": "refused", "new_type": where.get("type")}
+            found.append(refused | where)
+    return found
+
+
+async def _is_news(session: AsyncSession, rule: AlertRule, run: Run, text: str) -> bool:
+    """A column that is left out, or stopped at, is found again by every run: told once."""
+    last = await session.scalar(
+        select(AlertIncident.message)
+        .where(
+            AlertIncident.rule_id == rule.id,
+            AlertIncident.kind == AlertKind.SCHEMA_CHANGE,
+            AlertIncident.pipeline_id == run.pipeline_id,
+        )
+        .order_by(AlertIncident.opened_at.desc())
+        .limit(1)
+    )
+    return last != text
 
 
 async def _fail(session: AsyncSession, run: Run, rules: Sequence[AlertRule], at: datetime) -> int:

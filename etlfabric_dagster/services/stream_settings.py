@@ -25,7 +25,8 @@ from etlfabric_dagster.schemas.streams import (
 Chosen = dict[str, tuple[StreamSettings, DiscoveredStream]]
 
 _PREFIX = re.compile(r"([a-z][a-z0-9_]{0,39})?")
-_RELOADING = ("mode", "cursor", "primary_key", "initial_value")
+RELOADING = frozenset({"mode", "cursor", "primary_key", "initial_value"})
+"""Settings whose change loads a stream again from the start."""
 
 
 def resolve(streams: Mapping[str, Any] | Literal["all"], found: Discovery) -> Chosen:
@@ -45,7 +46,7 @@ def resolve(streams: Mapping[str, Any] | Literal["all"], found: Discovery) -> Ch
                 field=f"streams.{name}",
             )
         settings = _parse(name, given)
-        _check(name, settings, offered[name])
+        check(name, settings, offered[name])
         chosen[name] = (settings, offered[name])
     return chosen
 
@@ -75,7 +76,7 @@ def apply(
         row = Stream(pipeline_id=pipeline.id, name=discovered.name, table_name=table)
         row.tables, row.accepted_columns, row.needs_full_refresh = [], [], False
         session.add(row)
-    elif any(getattr(row, field) != values[field] for field in _RELOADING):
+    elif any(getattr(row, field) != values[field] for field in RELOADING):
         row.needs_full_refresh = True
     for field, value in values.items():
         setattr(row, field, value)
@@ -135,7 +136,8 @@ def _parse(name: str, given: Any) -> StreamSettings:
         ) from exc
 
 
-def _check(name: str, settings: StreamSettings, stream: DiscoveredStream) -> None:
+def check(name: str, settings: StreamSettings, stream: DiscoveredStream) -> None:
+    """Raises InvalidInputError unless the stream can be loaded so."""
     _check_needs(name, settings)
     known = {column.name for column in stream.columns}
     known |= set(stream.cursor_candidates) if known else set()  # files add one as they are read

@@ -1,0 +1,174 @@
+"""Before and after an edit of a pipeline: what it would reload, and columns that wait for a yes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from etlfabric_dagster.errors import InvalidInputError, NotFoundError
+from etlfabric_dagster.models import Connection, Pipeline, Run, Stream
+from etlfabric_dagster.schemas.discovered import EditPlan, PendingColumn, StreamEffect
+from etlfabric_dagster.schemas.naming import snake_case
+from etlfabric_dagster.schemas.streams import Discovery, StreamSettings
+from etlfabric_dagster.services import audit, dbt_graph, dbt_store, pipelines, stream_settings
+from etlfabric_dagster.services.discovered import settings_of
+from etlfabric_dagster.services.scope import OrgScope
+
+FROZEN = "frozen_schema"
+
+
+async def plan(
+    scope: OrgScope, pipeline: str, streams: Mapping[str, Any] | Literal["all"]
+) -> EditPlan:
+    """What `pipelines.update` with these streams would do. Nothing is changed or dialled.
+
+    Raises InvalidInputError naming the field, as the edit itself would; NotFoundError.
+    """
+    target = await pipelines.find(scope, pipeline)
+    found = await _discovery(scope, target)
+    wanted = stream_settings.resolve(streams, found)
+    rows = await scope.session.scalars(select(Stream).where(Stream.pipeline_id == target.id))
+    known = {row.name: row for row in rows}
+    effects = [
+        effect
+        for name, (settings, stream) in wanted.items()
+        if (effect := _effect(known.get(name), name, settings, stream.row_estimate))
+    ]
+    gone = [name for name, row in known.items() if row.selected and name not in wanted]
+    effects += [StreamEffect(name=name, effect="removed") for name in gone]
+    loading = [effect for effect in effects if effect.effect in ("added", "reloaded")]
+    touched = [known[e.name] for e in effects if e.name in known and e.effect != "changed"]
+    return EditPlan(
+        streams=tuple(sorted(effects, key=lambda effect: effect.name)),
+        unchanged=len(wanted) + len(gone) - len(effects),
+        rows=sum(effect.rows or 0 for effect in loading),
+        unknown_rows=sum(effect.rows is None for effect in loading),
+        models=await _downstream(scope, touched),
+    )
+
+
+async def pending_columns(scope: OrgScope, pipeline: str) -> tuple[PendingColumn, ...]:
+    """New columns at which the pipeline's newest run stopped, and nobody has decided about."""
+    target = await pipelines.find(scope, pipeline)
+    run = await scope.session.scalar(
+        select(Run)
+        .where(Run.pipeline_id == target.id, Run.finished_at.is_not(None))
+        .order_by(Run.created_at.desc())
+        .limit(1)
+    )
+    if run is None or run.finished_at is None:
+        return ()
+    rows = await scope.session.scalars(select(Stream).where(Stream.pipeline_id == target.id))
+    known = {row.name: row for row in rows}
+    return tuple(_pending(run.streams, known, run.finished_at))
+
+
+async def decide_column(
+    scope: OrgScope, pipeline: str, stream: str, column: str, *, accept: bool
+) -> None:
+    """Accept a column that a frozen pipeline stopped at, or ignore it for good. Idempotent.
+
+    The next run loads the stream again. An ignored column gets the policy `drop`.
+
+    Raises NotFoundError, and InvalidInputError for a column that is already loaded.
+    """
+    scope.require("pipelines.update")
+    target = await pipelines.find(scope, pipeline)
+    row = await scope.session.scalar(
+        select(Stream).where(Stream.pipeline_id == target.id, Stream.name == stream)
+    )
+    if row is None:
+        raise NotFoundError(
+            f"Pipeline '{pipeline}' has no stream '{stream[:100]}'.",
+            f"See its streams: etlfabric pipelines show {scope.slug} {pipeline}",
+        )
+    if not accept and column in (*row.primary_key, row.cursor):
+        raise InvalidInputError(
+            f"{column} is key or cursor of {stream}.",
+            "Accept it, or choose another.",
+            field="column",
+        )
+    before = {"accepted": list(row.accepted_columns), "columns": dict(row.columns)}
+    source_name = _source_name(row, column)
+    if accept:
+        row.accepted_columns = sorted({*row.accepted_columns, column})
+        dropped = {"policy": "drop"}
+        row.columns = {n: p for n, p in row.columns.items() if (n, p) != (source_name, dropped)}
+    else:
+        row.accepted_columns = [name for name in row.accepted_columns if name != column]
+        row.columns = row.columns | {source_name: {"policy": "drop"}}
+    await scope.session.flush()
+    await scope.touch_config()
+    after = {"accepted": list(row.accepted_columns), "columns": dict(row.columns)}
+    await audit.record(
+        scope, "pipelines.update", f"pipelines/{pipeline}/{stream}", before=before, after=after
+    )
+
+
+def _effect(
+    row: Stream | None, name: str, settings: StreamSettings, rows: int | None
+) -> StreamEffect | None:
+    """None when nothing changes."""
+    if row is None or not row.selected:
+        if not settings.selected:
+            return None
+        full = row is None or not row.tables
+        return StreamEffect(name=name, effect="added", rows=rows if full else None)
+    if not settings.selected:
+        return StreamEffect(name=name, effect="removed")
+    old, new = settings_of(row).model_dump(mode="json"), settings.model_dump(mode="json")
+    fields = tuple(field for field in new if new[field] != old[field])
+    if not fields:
+        return None
+    if stream_settings.RELOADING.intersection(fields):
+        return StreamEffect(name=name, effect="reloaded", fields=fields, rows=rows)
+    return StreamEffect(name=name, effect="changed", fields=fields)
+
+
+async def _discovery(scope: OrgScope, pipeline: Pipeline) -> Discovery:
+    if pipeline.connection_id is None:
+        raise InvalidInputError(
+            f"Pipeline '{pipeline.name}' loads nothing: it has no connection.",
+            "Change its dbt selector instead.",
+            field="streams",
+        )
+    connection = await scope.session.get_one(Connection, pipeline.connection_id)
+    return Discovery.model_validate(connection.discovery or {"streams": []})
+
+
+async def _downstream(scope: OrgScope, rows: Sequence[Stream]) -> tuple[str, ...]:
+    manifest = await dbt_store.manifest_of(scope)
+    if manifest is None or not rows:
+        return ()
+    tables = {row.table_name for row in rows} | {t["table"] for row in rows for t in row.tables}
+    unique_ids = dbt_graph.downstream(manifest.manifest, tables)
+    return tuple(name.rpartition(".")[2] for name in unique_ids if name.startswith("model."))
+
+
+def _pending(
+    results: Mapping[str, Any], known: Mapping[str, Stream], at: datetime
+) -> list[PendingColumn]:
+    found = []
+    for name, result in results.items():
+        error = result.get("error") or {}
+        row = known.get(name)
+        if error.get("code") != FROZEN or row is None:
+            continue
+        column = error["where"]["column"]
+        dropped = {snake_case(n) for n, p in row.columns.items() if p["policy"] == "drop"}
+        if column not in row.accepted_columns and column not in dropped:
+            found.append(
+                PendingColumn(
+                    stream=name, column=column, type=error["where"].get("type"), found_at=at
+                )
+            )
+    return found
+
+
+def _source_name(row: Stream, column: str) -> str:
+    """The column as the source spells it, where discovery knows it."""
+    names = [found["name"] for found in row.discovered]
+    return next((name for name in names if snake_case(name) == column), column)
