@@ -1,4 +1,6 @@
-"""Before and after an edit of a pipeline: what it would reload, and columns that wait for a yes."""
+"""Before and after an edit of a pipeline: what it would reload, and columns that wait for a
+decision.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,12 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from etlfabric_dagster.errors import InvalidInputError, NotFoundError
+from etlfabric_dagster.errors import InvalidInputError
 from etlfabric_dagster.models import Connection, Pipeline, Run, Stream
 from etlfabric_dagster.schemas.discovered import EditPlan, PendingColumn, StreamEffect
 from etlfabric_dagster.schemas.naming import snake_case
 from etlfabric_dagster.schemas.streams import Discovery, StreamSettings
-from etlfabric_dagster.services import audit, dbt_graph, dbt_store, pipelines, stream_settings
+from etlfabric_dagster.services import dbt_graph, dbt_store, pipelines, stream_settings
 from etlfabric_dagster.services.discovered import settings_of
 from etlfabric_dagster.services.scope import OrgScope
 
@@ -64,48 +66,6 @@ async def pending_columns(scope: OrgScope, pipeline: str) -> tuple[PendingColumn
     rows = await scope.session.scalars(select(Stream).where(Stream.pipeline_id == target.id))
     known = {row.name: row for row in rows}
     return tuple(_pending(run.streams, known, run.finished_at))
-
-
-async def decide_column(
-    scope: OrgScope, pipeline: str, stream: str, column: str, *, accept: bool
-) -> None:
-    """Accept a column that a frozen pipeline stopped at, or ignore it for good. Idempotent.
-
-    The next run loads the stream again. An ignored column gets the policy `drop`.
-
-    Raises NotFoundError, and InvalidInputError for a column that is already loaded.
-    """
-    scope.require("pipelines.update")
-    target = await pipelines.find(scope, pipeline)
-    row = await scope.session.scalar(
-        select(Stream).where(Stream.pipeline_id == target.id, Stream.name == stream)
-    )
-    if row is None:
-        raise NotFoundError(
-            f"Pipeline '{pipeline}' has no stream '{stream[:100]}'.",
-            f"See its streams: etlfabric pipelines show {scope.slug} {pipeline}",
-        )
-    if not accept and column in (*row.primary_key, row.cursor):
-        raise InvalidInputError(
-            f"{column} is key or cursor of {stream}.",
-            "Accept it, or choose another.",
-            field="column",
-        )
-    before = {"accepted": list(row.accepted_columns), "columns": dict(row.columns)}
-    source_name = _source_name(row, column)
-    if accept:
-        row.accepted_columns = sorted({*row.accepted_columns, column})
-        dropped = {"policy": "drop"}
-        row.columns = {n: p for n, p in row.columns.items() if (n, p) != (source_name, dropped)}
-    else:
-        row.accepted_columns = [name for name in row.accepted_columns if name != column]
-        row.columns = row.columns | {source_name: {"policy": "drop"}}
-    await scope.session.flush()
-    await scope.touch_config()
-    after = {"accepted": list(row.accepted_columns), "columns": dict(row.columns)}
-    await audit.record(
-        scope, "pipelines.update", f"pipelines/{pipeline}/{stream}", before=before, after=after
-    )
 
 
 def _effect(
@@ -166,9 +126,3 @@ def _pending(
                 )
             )
     return found
-
-
-def _source_name(row: Stream, column: str) -> str:
-    """The column as the source spells it, where discovery knows it."""
-    names = [found["name"] for found in row.discovered]
-    return next((name for name in names if snake_case(name) == column), column)

@@ -1,4 +1,4 @@
-"""Streams as the panel asks for them: offered, edited in bulk, planned, decided."""
+"""Streams as the panel asks for them: offered, edited in bulk, planned."""
 
 from __future__ import annotations
 
@@ -40,16 +40,6 @@ class PlannedEdit(Value):
     streams: dict[str, Any] | Literal["all"]
 
 
-class Decision(Value):
-    """What becomes of a new column of a frozen pipeline."""
-
-    pipeline: str
-    stream: str
-    column: str
-    accept: bool
-    """False: ignore it for good."""
-
-
 @router.get("")
 async def list_offered_streams(
     scope: Scoped,
@@ -84,11 +74,3 @@ async def plan_edit(scope: Scoped, given: PlannedEdit) -> EditPlan:
 async def list_pending_columns(scope: Scoped, pipeline: PipelineName) -> Page[PendingColumn]:
     """New columns at which the newest run of a frozen pipeline stopped."""
     return Page(items=await edits.pending_columns(scope, pipeline))
-
-
-@router.post("/decide", status_code=204)
-async def decide_column(scope: Scoped, given: Decision) -> None:
-    """Accept a new column, or ignore it for good."""
-    await edits.decide_column(
-        scope, given.pipeline, given.stream, given.column, accept=given.accept
-    )
