@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import dagster as dg
 
 from etlfabric_dagster.errors import ConflictError
+from etlfabric_dagster.orchestration.writer import EventWriter
+
+UNTOLD = {
+    dg.DagsterEventType.RESOURCE_INIT_STARTED,
+    dg.DagsterEventType.RESOURCE_INIT_SUCCESS,
+    dg.DagsterEventType.LOGS_CAPTURED,
+}
+"""Not stored: the same three lines in every run, of resources and log files that nobody uses."""
 
 
 class Runner(Protocol):
@@ -42,8 +52,15 @@ class Leased(Protocol):
         ...
 
 
+@dataclass
+class _Attempt:
+    lease: Leased
+    writer: EventWriter
+    has_stepped: bool = False
+
+
 _running: dict[str, Runner] = {}
-_leases: dict[str, Leased] = {}
+_attempts: dict[str, _Attempt] = {}
 
 
 @contextmanager
@@ -57,30 +74,53 @@ def executing(dagster_run_id: str, runner: Runner) -> Iterator[None]:
 
 
 @contextmanager
-def leased(dagster_run_id: str, lease: Leased) -> Iterator[None]:
-    """Let events of one Dagster run be written only with its lease (see `fence_events`)."""
-    _leases[dagster_run_id] = lease
-    try:
-        yield
-    finally:
-        del _leases[dagster_run_id]
+def leased(dagster_run_id: str, lease: Leased) -> Iterator[EventWriter]:
+    """Let events of one Dagster run be written only with its lease (see `fence_events`).
+
+    They are written behind: `flush` what is yielded before others are told that the run ended.
+    """
+    with EventWriter() as writer:
+        _attempts[dagster_run_id] = _Attempt(lease, writer)
+        try:
+            yield writer
+        finally:
+            del _attempts[dagster_run_id]
 
 
 def fence_events(instance: dg.DagsterInstance) -> dg.DagsterInstance:
-    """Make the instance refuse events of attempts that lost their lease. Returns it.
+    """Make the instance refuse events of attempts that lost their lease, and write those of others
+    behind. Returns it.
 
     A late success would turn a run around that Dagster already shows as failed.
     """
-    write = instance.handle_new_event
+    write, read_run = instance.handle_new_event, instance.get_run_by_id
 
     def write_with_lease(event: dg.EventLogEntry, **kwargs: Any) -> None:
-        lease = _leases.get(event.run_id)
-        if lease is not None:
-            lease.require()
-        write(event, **kwargs)
+        attempt = _attempts.get(event.run_id)
+        if attempt is None:
+            write(event, **kwargs)
+            return
+        attempt.lease.require()
+        kind = event.dagster_event.event_type if event.dagster_event else None
+        if kind not in UNTOLD:
+            attempt.writer.put(partial(_write, attempt.lease, partial(write, event, **kwargs)))
+        if kind is dg.DagsterEventType.STEP_START and attempt.has_stepped:
+            attempt.writer.flush()  # a later step reads what earlier ones materialised
+        attempt.has_stepped |= kind is dg.DagsterEventType.STEP_START
+
+    def read_run_as_told(run_id: str) -> dg.DagsterRun | None:
+        if (attempt := _attempts.get(run_id)) is not None:
+            attempt.writer.flush()
+        return read_run(run_id)
 
     instance.handle_new_event = write_with_lease
+    instance.get_run_by_id = read_run_as_told
     return instance
+
+
+def _write(lease: Leased, write: Any) -> None:
+    lease.require()  # it may be lost since the event happened
+    write()
 
 
 def of_run(dagster_run_id: str) -> Runner:

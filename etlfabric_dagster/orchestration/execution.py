@@ -57,8 +57,12 @@ class _Execution:
     def run(self) -> RunStatus | None:
         """Everything between the claim and the verdict."""
         try:
-            with self._lease, attempts.leased(str(self._claimed.dagster_run_id), self._lease):
+            with (
+                self._lease,
+                attempts.leased(str(self._claimed.dagster_run_id), self._lease) as written,
+            ):
                 self._execute()
+                written.flush()  # whoever sees the verdict sees Dagster's record of it
                 return self._finish()
         except LeaseLostError as exc:
             log.warning("attempt.fenced", run=str(self._claimed.run_id), error=exc.message)
@@ -98,13 +102,13 @@ class _Execution:
             self._status = RunStatus.CANCELED
 
     def _newest_version(self) -> int:
-        state = aio.run(snapshots.state_of(self._claimed.org_id))
-        if state.published < state.configured:
+        claimed = self._claimed
+        if claimed.published < claimed.configured:
             try:
-                return aio.run(snapshots.publish(self._claimed.org_id, encode))
+                return aio.run(snapshots.publish(claimed.org_id, encode))
             except Exception as exc:  # recorded with its cause; the last good version runs
-                log.warning("publish.failed", org=self._claimed.org_slug, error=str(exc)[:500])
-        return state.published
+                log.warning("publish.failed", org=claimed.org_slug, error=str(exc)[:500])
+        return claimed.published
 
     def _fail(self, error: ErrorInfo) -> None:
         """The run ended before, or outside, Dagster's own execution: end it there too."""
@@ -121,6 +125,7 @@ class _Execution:
 
     def _finish(self) -> RunStatus | None:
         self._lease.require()
+        self._runner.flush()
         claimed = self._claimed
         status = self._status or RunStatus.FAILED
         error = self._error if status is RunStatus.FAILED else None

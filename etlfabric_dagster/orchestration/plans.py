@@ -17,7 +17,7 @@ from etlfabric_dagster.orchestration.compat import (
 )
 from etlfabric_dagster.orchestration.launcher import RUN_TAG, report_starting
 from etlfabric_dagster.orchestration.selections import DagsterSelection
-from etlfabric_dagster.schemas.runs import ClaimedRun
+from etlfabric_dagster.schemas.runs import ClaimedRun, Trigger
 from etlfabric_dagster.schemas.snapshot import PipelineSnapshot, TenantSnapshot
 
 ATTEMPT_TAG, TRIGGER_TAG = "etlfabric/attempt", "etlfabric/trigger"
@@ -44,7 +44,7 @@ def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Pla
     """
     snapshot = repositories.cache.get(claimed.org_slug, version).snapshot
     pipeline = _pipeline(claimed, snapshot)
-    known = instance.get_run_by_id(str(claimed.dagster_run_id))
+    known = _launched(claimed, instance)
     job_name = known.job_name if known else pipeline.name
     job = repositories.reconstructable(claimed.org_slug, version).get_reconstructable_job(job_name)
     if known is None:
@@ -58,6 +58,13 @@ def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Pla
         steps &= set(known.step_keys_to_execute)
     transforms = keys.TRANSFORM_OP in steps and _wants_nodes(known)
     return Plan(job, known, frozenset(pipeline.models), transforms)
+
+
+def _launched(claimed: ClaimedRun, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
+    """The Dagster run of a launch from Dagster; all others are ours to create."""
+    if claimed.number > 1 or claimed.trigger is not Trigger.DAGSTER:
+        return None
+    return instance.get_run_by_id(str(claimed.dagster_run_id))
 
 
 def _wants_nodes(run: dg.DagsterRun) -> bool:

@@ -17,34 +17,36 @@ class Recorder:
 
     def __init__(self, claimed: ClaimedRun, lease: Lease) -> None:
         self._claimed, self._lease = claimed, lease
+        self._streams: dict[str, StreamResult] = {}
         self._nodes: dict[str, NodeResult] = {}
-        self._written_at = self._progress_at = 0.0
+        self._written_at = time.monotonic()
 
     def stream(self, name: str, result: StreamResult) -> None:
-        """How a stream ended, at once."""
-        self._require(
-            aio.run(leases.record_stream(self._claimed.run_id, self._claimed.token, name, result))
-        )
+        """How a stream stands; written with others soon, or by `flush`."""
+        self._streams[name] = result
+        self._flush_now_and_then()
 
     def progress(self, name: str, rows: int) -> None:
-        """Rows read so far; most calls write nothing."""
-        if time.monotonic() - self._progress_at > PAUSE_S:
-            self._progress_at = time.monotonic()
-            self.stream(name, StreamResult(rows=rows, status="running"))
+        """Rows read so far."""
+        self.stream(name, StreamResult(rows=rows, status="running"))
 
     def node(self, name: str, result: NodeResult) -> None:
         """How a dbt node ended; written with others soon, or by `flush`."""
         self._nodes[name] = result
-        if time.monotonic() - self._written_at > PAUSE_S:
-            self.flush()
+        self._flush_now_and_then()
 
     def flush(self) -> None:
         """Write what waits."""
-        waiting, self._nodes = self._nodes, {}
+        streams, self._streams = self._streams, {}
+        nodes, self._nodes = self._nodes, {}
         self._written_at = time.monotonic()
-        if waiting:
-            written = leases.record_nodes(self._claimed.run_id, self._claimed.token, waiting)
-            self._require(aio.run(written))
+        run_id, token = self._claimed.run_id, self._claimed.token
+        if streams or nodes:
+            self._require(aio.run(leases.record(run_id, token, streams, nodes)))
+
+    def _flush_now_and_then(self) -> None:
+        if time.monotonic() - self._written_at > PAUSE_S:
+            self.flush()
 
     def _require(self, written: bool) -> None:
         if not written:

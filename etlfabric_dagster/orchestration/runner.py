@@ -75,18 +75,29 @@ class AttemptRunner:
                     if isinstance(event, StreamEvent):
                         results[event.name] = event.result
                         yield from self._loaded(event, streams)
-                    elif isinstance(event, DoneEvent) and event.payload.get("state"):
-                        loaded = not _all_unchanged(results)
-                        state = event.payload["state"]
-                        aio.run(execution.commit_state(self._claimed, state, loaded=loaded))
+                    elif isinstance(event, DoneEvent):
+                        self._keep_state(job, event.payload.get("state"), results)
             except FabricError as exc:
                 failure = exc
+            self._recorder.flush()
             self._lease.check()
             self._builds_now = aio.run(execution.after_load(self._claimed, results))
             self._require_loaded(names, results, failure)
             self._unchanged = _all_unchanged(results)
             if not self.transforms:
                 yield from self._build(context, {}, {})
+
+    def flush(self) -> None:
+        """Write what the run's row does not tell yet. Raises LeaseLostError."""
+        self._recorder.flush()
+
+    def _keep_state(
+        self, job: ExtractJob, state: str | None, results: Mapping[str, StreamResult]
+    ) -> None:
+        """Cache dlt's state for the next run, unless it is the one that this run started from."""
+        loaded = not _all_unchanged(results)
+        if state and (loaded or state != job.state):
+            aio.run(execution.commit_state(self._claimed, state, loaded=loaded))
 
     def transform(
         self, context: dg.AssetExecutionContext, nodes: NodeKeys, tests: TestKeys
