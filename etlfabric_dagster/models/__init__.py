@@ -20,7 +20,7 @@ from etlfabric_dagster.models.pipelines import (
     Stream,
 )
 from etlfabric_dagster.models.requests import InteractiveRequest
-from etlfabric_dagster.models.runs import DbtBuildLease, Run, RunAttempt
+from etlfabric_dagster.models.runs import DbtBuildLease, OrgTurn, Run, RunAttempt
 from etlfabric_dagster.models.schedules import Schedule
 from etlfabric_dagster.models.usage import Quota, UsageDay
 from etlfabric_dagster.models.users import (
@@ -55,6 +55,7 @@ __all__ = [
     "LoadedTable",
     "Membership",
     "Org",
+    "OrgTurn",
     "PasswordReset",
     "Pipeline",
     "PipelineState",

@@ -89,6 +89,17 @@ class RunAttempt(Base):
     error: Mapped[dict[str, Any] | None]
 
 
+class OrgTurn(Base):
+    """Whose turn it is in the queue, the lowest first; moved by each claim. Not a column of `orgs`,
+    because a claim must not wait for a transaction that changes an org.
+    """
+
+    __tablename__ = "org_turns"
+
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"), unique=True)
+    turn: Mapped[float] = mapped_column(server_default=text("0"))
+
+
 class DbtBuildLease(Base):
     """dbt builds of one org run one at a time: two would race for the same relations."""
 

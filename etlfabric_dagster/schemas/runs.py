@@ -167,6 +167,9 @@ class ClaimedRun(Value):
     trigger: Trigger
     selection: RunSelection
     lease_s: float
+    configured: int
+    """The org's configured and published versions when the run was claimed."""
+    published: int
 
 
 class HeartbeatAnswer(Value):

@@ -20,7 +20,7 @@ from etlfabric_dagster.errors import (
     NotFoundError,
     TransformError,
 )
-from etlfabric_dagster.models import DbtModel
+from etlfabric_dagster.models import DbtManifest, DbtModel
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.dbt_models import (
@@ -210,8 +210,8 @@ async def build_input(scope: OrgScope) -> tuple[DbtProject, str | None]:
 
 async def nodes_of(scope: OrgScope, pipeline: str) -> tuple[str, ...]:
     """Unique ids of the dbt nodes that a pipeline builds."""
-    manifest = await dbt_store.manifest_of(scope)
-    return tuple(manifest.selections.get(pipeline, ())) if manifest else ()
+    selections = await scope.session.scalar(select(DbtManifest.selections))
+    return tuple(selections.get(pipeline, ())) if selections else ()
 
 
 async def answer_change(org_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -161,10 +161,10 @@ async def after_load(claimed: ClaimedRun, results: Mapping[str, StreamResult]) -
         )
         for row in rows:
             changed |= await _record(scope, claimed, row, results[row.name])
-        if changed:
-            await scope.touch_config()
-    if changed:
-        await dbt_models.regenerate_here(claimed.org_id)
+        if not changed:
+            return await dbt_models.nodes_of(scope, claimed.pipeline_name)
+        await scope.touch_config()
+    await dbt_models.regenerate_here(claimed.org_id)
     async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
         return await dbt_models.nodes_of(scope, claimed.pipeline_name)
 

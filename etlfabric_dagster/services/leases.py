@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from etlfabric_dagster import queue
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.models import Org, Run, RunAttempt
+from etlfabric_dagster.models import Run, RunAttempt
 from etlfabric_dagster.schemas.runs import (
     AttemptStatus,
     ClaimedRun,
@@ -35,33 +35,49 @@ from etlfabric_dagster.services import usage
 from etlfabric_dagster.services.runs import EXECUTE
 
 STALE_RING_S = 5.0
+CLAIM_TRIES = 3
 MAX_UNHEARD = 200  # doorbells in the broker: more wake nobody, and each costs a claim
 EVALUATE = "etlfabric.evaluate_alerts"
 """The task that holds a verdict against the org's alert rules."""
 
-# The fairest startable run: of an org with a free slot, whose pipeline is idle; the org that runs
-# least relative to its weight comes first, then the doorbell's own run, then the oldest.
+# The fairest startable run: of an org with a free slot, whose pipeline is idle. The org that runs
+# least relative to its weight comes first; among equals the one whose turn it is: a claim moves its
+# turn by 1/weight, from one turn behind the others at most: who was idle saves nothing up. Within an
+# org the doorbell's own run, then the oldest. Claims of one org follow each other (the lock on its turn).
 _CLAIM = text(
     """
-    WITH busy AS (
-        SELECT org_id, count(*) AS running FROM runs WHERE status = 'running' GROUP BY org_id
+    WITH open AS (
+        SELECT org_id, count(*) FILTER (WHERE status = 'running') AS running
+        FROM runs WHERE status IN ('queued', 'running') GROUP BY org_id
     ), next AS (
-        SELECT r.id FROM runs r
+        SELECT r.id, r.org_id, o.slug, o.weight, o.config_version, o.max_concurrent_runs
+        FROM runs r
+        JOIN open b ON b.org_id = r.org_id
         JOIN orgs o ON o.id = r.org_id AND o.status = 'active'
-        LEFT JOIN busy b ON b.org_id = r.org_id
-        WHERE r.status = 'queued' AND coalesce(b.running, 0) < o.max_concurrent_runs
+        JOIN org_turns t ON t.org_id = r.org_id
+        WHERE r.status = 'queued' AND b.running < o.max_concurrent_runs
           AND NOT EXISTS (
             SELECT 1 FROM runs x WHERE x.pipeline_id = r.pipeline_id AND x.status = 'running')
-        ORDER BY coalesce(b.running, 0)::float / o.weight, (r.id = :hint) DESC, r.created_at
-        LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+        ORDER BY b.running::float / o.weight, t.turn, (r.id = :hint) DESC, r.created_at
+        LIMIT 1 FOR UPDATE OF r SKIP LOCKED FOR NO KEY UPDATE OF t
+    ), turn AS (
+        UPDATE org_turns t SET turn = 1.0 / next.weight + greatest(t.turn, (
+            SELECT min(x.turn) - 1 FROM org_turns x
+            JOIN open b ON b.org_id = x.org_id WHERE x.org_id <> next.org_id))
+        FROM next WHERE t.org_id = next.org_id
     )
     UPDATE runs r SET status = 'running', attempt = attempt + 1, token = :token,
         lease_until = clock_timestamp() + make_interval(secs => :lease),
         started_at = coalesce(started_at, clock_timestamp()), error = NULL
-    FROM next WHERE r.id = next.id
-    RETURNING r.id, r.org_id, r.pipeline_id, r.pipeline_name, r.attempt, r.trigger, r.selection
+    FROM next LEFT JOIN code_locations l ON l.org_id = next.org_id WHERE r.id = next.id
+    RETURNING r.id AS run_id, r.org_id, next.slug AS org_slug, r.pipeline_id, r.pipeline_name,
+        r.attempt AS number, r.trigger, r.selection, next.max_concurrent_runs,
+        next.config_version AS configured, coalesce(l.version, 0) AS published
     """
 )
+
+# Asked after the claim, hence of a newer snapshot: what another worker claimed in the same moment.
+_RUNNING = text("SELECT count(*) FROM runs WHERE org_id = :org_id AND status = 'running'")
 
 
 # A worker frozen inside a transaction holds its run's row, which nobody could take from it: end its
@@ -87,14 +103,29 @@ class EndedAttempt(NamedTuple):
 
 async def claim(hint: UUID, worker: str) -> ClaimedRun | None:
     """Take the fairest startable run and open its next attempt; None when nothing can start."""
+    for _ in range(CLAIM_TRIES):
+        try:
+            async with get_session() as session:
+                return await _claim(session, hint, worker)
+        except (IntegrityError, _TooManyError):  # another worker claimed in the same moment
+            continue
+    return None
+
+
+async def _claim(session: AsyncSession, hint: UUID, worker: str) -> ClaimedRun | None:
     token = uuid4()
-    try:
-        async with get_session() as session:
-            arguments = {"hint": hint, "token": token, "lease": settings.lease_s}
-            row = (await session.execute(_CLAIM, arguments)).one_or_none()
-            return await _open_attempt(session, row, token, worker) if row else None
-    except IntegrityError:  # another worker started this pipeline in the same moment
+    arguments = {"hint": hint, "token": token, "lease": settings.lease_s}
+    row = (await session.execute(_CLAIM, arguments)).one_or_none()
+    if row is None:
         return None
+    running = await session.scalar(_RUNNING, {"org_id": row.org_id})
+    if running > row.max_concurrent_runs:
+        raise _TooManyError
+    return await _open_attempt(session, row, token, worker)
+
+
+class _TooManyError(Exception):
+    """The org's last free slot went to another worker."""
 
 
 async def heartbeat(run_id: UUID, token: UUID) -> HeartbeatAnswer:
@@ -111,19 +142,22 @@ async def heartbeat(run_id: UUID, token: UUID) -> HeartbeatAnswer:
     return HeartbeatAnswer(alive=True, cancel_requested=row[0] is not None)
 
 
-async def record_stream(run_id: UUID, token: UUID, name: str, result: StreamResult) -> bool:
-    """Write how a stream stands. Returns False when the lease is lost: nothing was written."""
-    entry = {name: result.model_dump(mode="json")}
+async def record(
+    run_id: UUID,
+    token: UUID,
+    streams: Mapping[str, StreamResult],
+    nodes: Mapping[str, NodeResult] | None = None,
+) -> bool:
+    """Write how streams and dbt nodes stand. Returns False when the lease is lost: nothing was
+    written.
+    """
+    found = {"streams": (Run.streams, streams), "models": (Run.models, nodes or {})}
+    values = {
+        name: column.concat(literal(_dumped(results), JSONB))
+        for name, (column, results) in found.items()
+        if results
+    }
     async with get_session() as session:
-        values = {"streams": Run.streams.concat(literal(entry, JSONB))}
-        return await _write(session, run_id, token, values)
-
-
-async def record_nodes(run_id: UUID, token: UUID, results: dict[str, NodeResult]) -> bool:
-    """Write how dbt nodes ended. Returns False when the lease is lost."""
-    entries = {name: result.model_dump(mode="json") for name, result in results.items()}
-    async with get_session() as session:
-        values = {"models": Run.models.concat(literal(entries, JSONB))}
         return await _write(session, run_id, token, values)
 
 
@@ -211,33 +245,25 @@ async def ring_stale() -> int:
 
 
 async def _open_attempt(
-    session: AsyncSession, row: Row[tuple[object, ...]], token: UUID, worker: str
+    session: AsyncSession, row: Row[Any], token: UUID, worker: str
 ) -> ClaimedRun:
-    run_id, org_id, pipeline_id, name, number, trigger, selection = row
-    slug = await session.scalar(select(Org.slug).where(Org.id == org_id))
-    dagster_run_id = run_id if number == 1 else uuid4()
+    dagster_run_id = row.run_id if row.number == 1 else uuid4()
     session.add(
         RunAttempt(
-            run_id=run_id,
-            number=number,
+            run_id=row.run_id,
+            number=row.number,
             dagster_run_id=dagster_run_id,
             status=AttemptStatus.RUNNING,
             worker=worker,
         )
     )
+    facts = {name: value for name, value in row._mapping.items() if name in ClaimedRun.model_fields}
     return ClaimedRun.model_validate(
         {
-            "run_id": run_id,
-            "org_id": org_id,
-            "org_slug": slug,
-            "pipeline_id": pipeline_id,
-            "pipeline_name": name,
-            "number": number,
+            **facts,
             "token": token,
             "dagster_run_id": dagster_run_id,
-            "first_dagster_run_id": run_id,
-            "trigger": trigger,
-            "selection": selection,
+            "first_dagster_run_id": row.run_id,
             "lease_s": settings.lease_s,
         }
     )
@@ -245,6 +271,10 @@ async def _open_attempt(
 
 def _owned(run_id: UUID, token: UUID) -> Update:
     return update(Run).where(Run.id == run_id, Run.token == token, Run.status == "running")
+
+
+def _dumped(results: Mapping[str, StreamResult | NodeResult]) -> dict[str, Any]:
+    return {name: result.model_dump(mode="json") for name, result in results.items()}
 
 
 async def _write(

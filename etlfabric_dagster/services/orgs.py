@@ -15,7 +15,7 @@ from etlfabric_dagster import storage
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError, InvalidInputError, PermissionDeniedError
-from etlfabric_dagster.models import Connection, Membership, Org, Run, Schedule
+from etlfabric_dagster.models import Connection, Membership, Org, OrgTurn, Run, Schedule
 from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
 from etlfabric_dagster.schemas.base import Page, Slug
 from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut, OrgStatus
@@ -199,6 +199,7 @@ async def _claim_slug(session: AsyncSession, slug: str, name: str) -> Org:
         .on_conflict_do_nothing(index_elements=["slug"])
     )
     org = (await session.scalars(select(Org).where(Org.slug == slug))).one()
+    await session.execute(insert(OrgTurn).values(org_id=org.id).on_conflict_do_nothing())
     if org.id != org_id and org.status != OrgStatus.PROVISIONING:
         raise ConflictError(f"The slug '{slug}' is taken.", "Choose another slug.", org=slug)
     return org

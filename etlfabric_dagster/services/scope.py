@@ -159,13 +159,13 @@ async def org_scope(actor: Actor, slug: str) -> AsyncIterator[OrgScope]:
 
 @asynccontextmanager
 async def org_scope_by_id(actor: Actor, org_id: UUID) -> AsyncIterator[OrgScope]:
-    """The same by id, for work that carries ids only."""
-    async with get_session() as session:
+    """The same by id, for work that carries ids only, in one transaction."""
+    async with get_session(org_id=org_id) as session:
         slug = await session.scalar(select(Org.slug).where(Org.id == org_id))
-    if slug is None:
-        raise no_org(str(org_id))
-    async with org_scope(actor, slug) as scope:
-        yield scope
+        if slug is None:
+            raise no_org(str(org_id))
+        org = await find_org(session, actor, slug)
+        yield OrgScope(session, org.id, org.slug, OrgStatus(org.status), actor)
 
 
 async def require(actor: Actor, slug: str, action: str) -> UUID:

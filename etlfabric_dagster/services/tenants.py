@@ -100,11 +100,12 @@ async def rotate_pipeline_login(session: AsyncSession, org_id: UUID, pipeline_id
     complete: nobody who connected before can write, and nobody can connect with an old password.
     """
     login, password = pipeline_login(org_id, pipeline_id), scram.new_password()
+    verifier = scram.verifier(password, scram.RANDOM_ITERATIONS)
     await _script(
         session,
         f'ALTER ROLE "{login}" RESET ALL',
         *_login_settings(login, owner_role(org_id)),
-        f"ALTER ROLE \"{login}\" PASSWORD '{scram.verifier(password)}'",
+        f"ALTER ROLE \"{login}\" PASSWORD '{verifier}'",
     )
     return password
 

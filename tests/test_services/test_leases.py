@@ -111,8 +111,8 @@ async def test_verdict_sums_what_the_streams_loaded(org):
     await add_pipeline(org.slug)
     claimed = await leases.claim(await start(org.slug), "w1")
     result = StreamResult(rows=7, bytes=70)
-    assert await leases.record_stream(claimed.run_id, claimed.token, "orders", result)
-    assert await leases.record_stream(claimed.run_id, claimed.token, "items", result)
+    assert await leases.record(claimed.run_id, claimed.token, {"orders": result})
+    assert await leases.record(claimed.run_id, claimed.token, {"items": result})
     assert await leases.finish(claimed.run_id, claimed.token, RunStatus.SUCCEEDED, None)
     shown = await show(org.slug, claimed.run_id)
     assert (shown.rows_loaded, shown.bytes_loaded) == (14, 140)
@@ -128,7 +128,7 @@ async def test_attempt_that_lost_its_lease_cannot_write(org):
     new = await leases.claim(old.run_id, "w2")
     assert new.number == 2
     assert new.dagster_run_id != old.dagster_run_id
-    assert not await leases.record_stream(old.run_id, old.token, "orders", StreamResult(rows=9))
+    assert not await leases.record(old.run_id, old.token, {"orders": StreamResult(rows=9)})
     assert not await leases.finish(old.run_id, old.token, RunStatus.SUCCEEDED, None)
     assert not (await leases.heartbeat(old.run_id, old.token)).alive
     assert await leases.finish(new.run_id, new.token, RunStatus.SUCCEEDED, None)
@@ -312,3 +312,59 @@ async def test_stale_run_is_rung_again(org, broker):
     assert await leases.ring_stale() == 0
     await make_stale(run_id)
     assert await leases.ring_stale() == 1
+
+
+async def set_org(slug: str, **values) -> None:
+    async with get_session() as session:
+        await session.execute(update(Org).where(Org.slug == slug).values(**values))
+
+
+async def claim_in_turn(count: int) -> list[str]:
+    """The orgs that one worker with one slot serves, one after the other."""
+    served = []
+    for _ in range(count):
+        claimed = await leases.claim(uuid4(), "w1")
+        assert claimed is not None
+        served.append(claimed.org_slug)
+        await leases.finish(claimed.run_id, claimed.token, RunStatus.SUCCEEDED, None)
+    return served
+
+
+async def queue_runs(slug: str, count: int) -> None:
+    await add_pipeline(slug)
+    for _ in range(count):
+        await start(slug)
+
+
+async def test_run_of_another_org_does_not_wait_for_a_long_queue(org, make_slug):
+    other = await orgs.create(OPERATOR, make_slug(), "Other")
+    await queue_runs(org.slug, 8)
+    assert set(await claim_in_turn(3)) == {org.slug}
+    await queue_runs(other.slug, 1)
+    assert other.slug in await claim_in_turn(2)
+
+
+async def test_orgs_share_one_slot_by_weight(org, make_slug):
+    other = await orgs.create(OPERATOR, make_slug(), "Other")
+    await set_org(org.slug, weight=3)
+    await queue_runs(org.slug, 8)
+    await queue_runs(other.slug, 8)
+    served = await claim_in_turn(8)
+    assert 5 <= served.count(org.slug) <= 7
+
+
+async def test_idle_org_saves_no_turns_up(org, make_slug):
+    idle = await orgs.create(OPERATOR, make_slug(), "Idle")
+    await queue_runs(org.slug, 12)
+    await claim_in_turn(6)
+    await queue_runs(idle.slug, 6)
+    served = await claim_in_turn(6)
+    assert abs(served.count(idle.slug) - 3) <= 1
+
+
+async def test_workers_that_claim_at_once_keep_to_the_orgs_limit(org):
+    for number in range(6):
+        await add_pipeline(org.slug, f"p{number}")
+        await start(org.slug, f"p{number}")
+    claims = await asyncio.gather(*(leases.claim(uuid4(), f"w{n}") for n in range(6)))
+    assert sum(claimed is not None for claimed in claims) == org.max_concurrent_runs
