@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from etlfabric_dagster.errors import FabricError, SandboxError
 from etlfabric_dagster.sandbox import catalog, extract_changes, extract_errors
 from etlfabric_dagster.sandbox.destination import LoadPlan, TenantPostgres
 from etlfabric_dagster.sandbox.emitter import Emit
-from etlfabric_dagster.sandbox.extract_state import LoadPipeline, open_pipeline
-from etlfabric_dagster.sandbox.extract_stream import StreamLoad
+from etlfabric_dagster.sandbox.extract_state import LoadPipeline, PackedState, open_pipeline
+from etlfabric_dagster.sandbox.extract_stream import StreamLoad, raw_key
+from etlfabric_dagster.sandbox.rehearsal import rehearse_login
 from etlfabric_dagster.schemas.jobs import (
     ExtractJob,
     LogEvent,
@@ -42,7 +44,8 @@ _FENCED = ("28P01", "28000", "57P01")  # another attempt owns the login now
 
 
 def warm() -> None:
-    """Import what a load imports lazily, without any connection."""
+    """Import what a load imports lazily, without any connection to others."""
+    rehearse_login()
     os.environ.update(DLT_SETTINGS)
     registry.warm()
     nowhere = Warehouse(
@@ -88,8 +91,9 @@ class Extraction:
         self._folder = Path(workdir) / "dlt"
         self._connector = registry.get(job.source.connector)
         self._plan = LoadPlan(job.warehouse)
-        self._packed = job.state
-        self._pipeline = self._open()
+        known = PackedState.read(job.pipeline, job.state)
+        self._packed = job.state if known else None
+        self._known: PackedState | LoadPipeline = known or self._pipeline
         self._tables = catalog.read_tables(
             conn, job.warehouse.raw, [stream.table for stream in job.streams]
         )
@@ -107,6 +111,11 @@ class Extraction:
         state = self._packed or self._pipeline.pack()
         return {"state": state, "rows": self._rows, "failed": self._failed}
 
+    @cached_property
+    def _pipeline(self) -> LoadPipeline:
+        """Opened when a stream is loaded, or nothing is known of the last load."""
+        return self._open()
+
     def _open(self) -> LoadPipeline:
         return open_pipeline(
             self._job.pipeline,
@@ -118,7 +127,7 @@ class Extraction:
 
     def _unchanged(self) -> set[str]:
         """Streams of which the source has no new row: they never enter dlt."""
-        known = self._pipeline.families(stream.table for stream in self._job.streams)
+        known = self._known.families(stream.table for stream in self._job.streams)
         cursors = {
             stream.name: cursor
             for stream in self._job.streams
@@ -138,15 +147,13 @@ class Extraction:
         return by_cursor and plain and complete
 
     def _cursor(self, stream: StreamPlan) -> Any:
-        own = self._pipeline.own_state["connector"].get(stream.name)
-        return own if own is not None else self._pipeline.last_values(stream.table)
+        own = self._known.own_state["connector"].get(stream.name)
+        return own if own is not None else self._known.last_values(stream.table)
 
     def _unchanged_result(self, stream: StreamPlan) -> StreamResult:
         tables = catalog.family(self._tables, stream.table)
-        load = self._stream_load(stream)
-        described = extract_changes.describe(
-            stream, tables, load.primary_key, self._pipeline.parent_of
-        )
+        key = raw_key(self._connector, stream)
+        described = extract_changes.describe(stream, tables, key, self._known.parent_of)
         return StreamResult(status="unchanged", tables=described)
 
     def _load(self, stream: StreamPlan) -> StreamResult:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.json import json as dlt_json
 from dlt.common.schema.utils import get_nested_tables, has_table_seen_data, is_complete_column
 from dlt.pipeline.pipeline import Pipeline
 
@@ -24,6 +25,7 @@ from etlfabric_dagster.sandbox.destination import TenantPostgres
 OWN_SOURCE = "etlfabric"
 """Key beside dlt's sources in its state."""
 _STATE, _SCHEMAS = "state.json", "schemas"
+_UNREADABLE = (ValueError, KeyError, zlib.error)
 
 
 class LoadPipeline(Pipeline):
@@ -65,9 +67,7 @@ class LoadPipeline(Pipeline):
 
     def last_values(self, table: str) -> Any:
         """The last cursor value that dlt keeps for a resource; None without one."""
-        resources = self.state.get("sources", {}).get(self.schema_name, {}).get("resources", {})
-        cursors = resources.get(table, {}).get("incremental", {})
-        return next((c.get("last_value") for c in cursors.values()), None)
+        return _last_value(self.state, self.schema_name, table)
 
     def forget(self, stream: str, table: str) -> None:
         """Drop the stream's cursors: it is read from its start again."""
@@ -125,6 +125,44 @@ class LoadPipeline(Pipeline):
         return base64.b64encode(zlib.compress(json.dumps(body).encode())).decode()
 
 
+class PackedState:
+    """What `pack` wrote, read without dlt's pipeline, which takes longer to open than a probe."""
+
+    def __init__(self, name: str, state: dict[str, Any], tables: dict[str, Any]) -> None:
+        self._name, self._state, self._tables = name, state, tables
+        found = state.get("sources", {}).get(OWN_SOURCE, {})
+        self.own_state: dict[str, Any] = {"connector": {}, "removed": {}} | found
+
+    @classmethod
+    def read(cls, name: str, packed: str | None) -> PackedState | None:
+        """None when there is none, or it cannot be read."""
+        try:
+            body = _unpacked(packed or "")
+            schema = json.loads(body["schemas"].get(f"{name}.schema.json", "{}"))
+            return cls(name, dlt_json.typed_loads(body["state"]), schema.get("tables", {}))
+        except _UNREADABLE:
+            return None
+
+    def last_values(self, table: str) -> Any:
+        """See `LoadPipeline.last_values`."""
+        return _last_value(self._state, self._name, table)
+
+    def families(self, roots: Iterable[str]) -> dict[str, list[str]]:
+        """See `LoadPipeline.families`."""
+        return {root: self._family(root) for root in roots}
+
+    def parent_of(self, table: str) -> str | None:
+        """See `LoadPipeline.parent_of`."""
+        return self._tables[table].get("parent")
+
+    def _family(self, root: str) -> list[str]:
+        """The root and what is nested in it, parents first, as far as it ever had rows."""
+        found = [root] if root in self._tables else []
+        for parent in found:
+            found += [name for name, table in self._tables.items() if table.get("parent") == parent]
+        return [name for name in found if has_table_seen_data(self._tables[name])]
+
+
 def open_pipeline(
     name: str, folder: Path, destination: TenantPostgres, dataset: str, packed: str | None
 ) -> LoadPipeline:
@@ -149,12 +187,22 @@ def open_pipeline(
 def _unpack(packed: str, working_dir: Path) -> bool:
     """Put cached state and schemas where dlt looks; False when they cannot be read."""
     try:
-        body = json.loads(zlib.decompress(base64.b64decode(packed)))
+        body = _unpacked(packed)
         state, schemas = body["state"], body["schemas"]
-    except (ValueError, KeyError, zlib.error):
+    except _UNREADABLE:
         return False
     (working_dir / _SCHEMAS).mkdir(parents=True)
     (working_dir / _STATE).write_text(state)
     for name, text in schemas.items():
         (working_dir / _SCHEMAS / Path(name).name).write_text(text)
     return True
+
+
+def _unpacked(packed: str) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(packed)))
+
+
+def _last_value(state: Any, source: str, table: str) -> Any:
+    resources = state.get("sources", {}).get(source, {}).get("resources", {})
+    cursors = resources.get(table, {}).get("incremental", {})
+    return next((cursor.get("last_value") for cursor in cursors.values()), None)

@@ -41,6 +41,14 @@ ROOT_ID = "_dlt_root_id"
 _naming = NamingConvention(63)
 
 
+def raw_key(connector: Connector, plan: StreamPlan) -> tuple[str, ...]:
+    """The key in the raw table's spelling: raw files have their own for letters beyond ASCII, and
+    of items a key may lie in an object (`user__id`).
+    """
+    spell = raw_name if connector.applies_column_policies else _naming.normalize_path
+    return tuple(map(spell, plan.primary_key))
+
+
 @dataclass
 class StreamLoad:
     """The load of one stream in this run."""
@@ -90,12 +98,8 @@ class StreamLoad:
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """In the raw table's spelling: raw files have their own for letters beyond ASCII, and of
-        items a key may lie in an object (`user__id`).
-        """
-        files = self.connector.applies_column_policies
-        spell = raw_name if files else _naming.normalize_path
-        return tuple(map(spell, self.plan.primary_key))
+        """See `raw_key`."""
+        return raw_key(self.connector, self.plan)
 
     @property
     def is_new(self) -> bool:

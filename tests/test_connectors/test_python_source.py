@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,15 @@ def test_a_cursor_of_the_source_or_of_the_plan_reads_on(
     assert sorted(runs.rows(function, append)) == [1, 2, 3]
 
 
+@pytest.fixture
+def read_anew() -> Iterator[None]:
+    """What is installed is read once per process; here it changes."""
+    registry._loaders.cache_clear()
+    yield
+    registry._loaders.cache_clear()
+
+
+@pytest.mark.usefixtures("read_anew")
 def test_a_packages_source_is_a_connector_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = metadata.EntryPoint("my_shop", f"{HERE}:shop", registry.GROUP)
     monkeypatch.setattr(registry.metadata, "entry_points", lambda group: [entry])
@@ -179,6 +189,7 @@ def test_a_packages_source_is_a_connector_of_its_own(monkeypatch: pytest.MonkeyP
     assert "my_shop" in registry.names()
 
 
+@pytest.mark.usefixtures("read_anew")
 def test_a_package_cannot_take_a_built_in_name(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = metadata.EntryPoint("rest_api", f"{HERE}:shop", registry.GROUP)
     monkeypatch.setattr(registry.metadata, "entry_points", lambda group: [entry])

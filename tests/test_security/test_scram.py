@@ -8,11 +8,13 @@ import pytest
 from etlfabric_dagster.security import scram
 
 
+@pytest.mark.parametrize("iterations", [scram.ITERATIONS, scram.RANDOM_ITERATIONS])
 @pytest.mark.parametrize("password", ["cKn8naR7oo1_jyFjxnqI8iQ55eolonao", "with 'quotes'", "x"])
-def test_verifier_lets_the_password_in_and_no_other(cluster, password):
+def test_verifier_lets_the_password_in_and_no_other(cluster, password, iterations):
     with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
         conn.execute("DROP ROLE IF EXISTS scram_probe")
-        conn.execute(f"CREATE ROLE scram_probe LOGIN PASSWORD '{scram.verifier(password)}'")
+        verifier = scram.verifier(password, iterations)
+        conn.execute(f"CREATE ROLE scram_probe LOGIN PASSWORD '{verifier}'")
     target = {"host": "127.0.0.1", "port": cluster.port, "dbname": "postgres"}
     psycopg.connect(**target, user="scram_probe", password=password).close()
     with pytest.raises(psycopg.OperationalError):

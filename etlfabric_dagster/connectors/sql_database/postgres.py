@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg import sql
 
 from etlfabric_dagster.connectors.sql_database import problems
 from etlfabric_dagster.connectors.sql_database.certificate import issuer
@@ -27,6 +28,9 @@ _SETTINGS = {
     "statement_timeout": "0",
     "xmloption": "content",
 }
+_SET_ALL = sql.SQL("select {}").format(
+    sql.SQL(", ").join([sql.SQL("set_config(%s, %s, true)")] * len(_SETTINGS))
+)
 
 
 @contextmanager
@@ -41,8 +45,7 @@ def session(target: Target) -> Iterator[PostgresSession]:
         try:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            for name, value in _SETTINGS.items():
-                connection.execute("select set_config(%s, %s, true)", (name, value))
+            connection.execute(_SET_ALL, [text for pair in _SETTINGS.items() for text in pair])
             yield PostgresSession(connection, target)
         finally:
             connection.close()
