@@ -42,8 +42,8 @@ EVALUATE = "etlfabric.evaluate_alerts"
 
 # The fairest startable run: of an org with a free slot, whose pipeline is idle. The org that runs
 # least relative to its weight comes first; among equals the one whose turn it is: a claim moves its
-# turn by 1/weight, from one turn behind the others at most: who was idle saves nothing up. Within an
-# org the doorbell's own run, then the oldest. Claims of one org follow each other (the lock on its turn).
+# turn by 1/weight, from one turn behind the others at most: who was idle saves nothing up. Within
+# an org the doorbell's own run, then the oldest. The lock on its turn puts an org's claims in line.
 _CLAIM = text(
     """
     WITH open AS (

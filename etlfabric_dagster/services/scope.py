@@ -145,27 +145,37 @@ async def org_scope(actor: Actor, slug: str) -> AsyncIterator[OrgScope]:
     async with get_session() as session:
         org, role = await _enter(session, actor, slug)
         found = org.id, org.slug, OrgStatus(org.status)
-    async with get_session(org_id=found[0]) as session:
-        scope = OrgScope(session, *found, actor, role)
-        if scope.reads_only:  # whatever a service forgets to ask
-            await session.execute(text("SET TRANSACTION READ ONLY"))
-        try:
-            yield scope
-        except DBAPIError as exc:
-            if getattr(exc.orig, "sqlstate", None) != READ_ONLY_SQLSTATE:
-                raise
-            raise _reads_only(scope) from exc
+    async with (
+        get_session(org_id=found[0]) as session,
+        _guarded(OrgScope(session, *found, actor, role)) as scope,
+    ):
+        yield scope
 
 
 @asynccontextmanager
 async def org_scope_by_id(actor: Actor, org_id: UUID) -> AsyncIterator[OrgScope]:
-    """The same by id, for work that carries ids only, in one transaction."""
+    """The same by id, for work that carries ids only; one transaction."""
     async with get_session(org_id=org_id) as session:
         slug = await session.scalar(select(Org.slug).where(Org.id == org_id))
         if slug is None:
             raise no_org(str(org_id))
-        org = await find_org(session, actor, slug)
-        yield OrgScope(session, org.id, org.slug, OrgStatus(org.status), actor)
+        org, role = await _enter(session, actor, slug)
+        found = OrgScope(session, org.id, org.slug, OrgStatus(org.status), actor, role)
+        async with _guarded(found) as scope:
+            yield scope
+
+
+@asynccontextmanager
+async def _guarded(scope: OrgScope) -> AsyncIterator[OrgScope]:
+    """The scope in a transaction that cannot write what its actor may not."""
+    if scope.reads_only:  # whatever a service forgets to ask
+        await scope.session.execute(text("SET TRANSACTION READ ONLY"))
+    try:
+        yield scope
+    except DBAPIError as exc:
+        if getattr(exc.orig, "sqlstate", None) != READ_ONLY_SQLSTATE:
+            raise
+        raise _reads_only(scope) from exc
 
 
 async def require(actor: Actor, slug: str, action: str) -> UUID:
