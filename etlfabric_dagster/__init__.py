@@ -5,7 +5,6 @@ named, so that the sandbox, which must never see settings, can live in the same 
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from etlfabric_dagster.errors import (
@@ -30,7 +29,7 @@ from etlfabric_dagster.errors import (
 if TYPE_CHECKING:
     from etlfabric_dagster.fabric import Fabric
 
-__version__ = version("etlfabric")
+    __version__: str
 
 __all__ = [
     "ConflictError",
@@ -57,4 +56,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "Fabric":
         return import_module("etlfabric_dagster.fabric").Fabric
+    if name == "__version__":
+        return import_module("importlib.metadata").version("etlfabric")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

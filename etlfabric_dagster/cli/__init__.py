@@ -1,86 +1,109 @@
-"""`etlfabric`: one module per domain. Exit status 0 success, 1 refused or failed, 2 bad usage."""
+"""`etlfabric`: one module per domain. Exit status 0 success, 1 refused or failed, 2 bad usage.
+
+A module is imported when one of its commands is called: `etlfabric --help` takes a third of what
+one command does.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-import asyncpg
 import typer
-from sqlalchemy.exc import OperationalError
 
-from etlfabric_dagster.cli import (
-    alerts,
-    api,
-    connections,
-    connectors,
-    credentials,
-    db,
-    dbt_models,
-    demo,
-    orgs,
-    pipelines,
-    processes,
-    runs,
-    schedules,
-    stack,
-    uploads,
-    usage,
-    users,
-)
+from etlfabric_dagster.cli.lazy import Deferred, lazy_group
 from etlfabric_dagster.cli.output import print_error
-from etlfabric_dagster.config import settings
-from etlfabric_dagster.errors import FabricError, StackError
-from etlfabric_dagster.logs import configure
+from etlfabric_dagster.errors import FabricError
+
+COMMANDS = {
+    "up": Deferred(
+        "stack",
+        "up",
+        "Start the whole stack; Ctrl-C stops it, unless it was started with --detach.",
+    ),
+    "down": Deferred("stack", "down", "Stop the stack, and whatever a killed one left behind."),
+    "status": Deferred(
+        "stack", "status", "Ask every process and every protection whether it works, now."
+    ),
+    "logs": Deferred("stack", "logs", "Print what a process wrote."),
+    "worker": Deferred(
+        "processes",
+        "worker",
+        "Execute runs, or interactive work, until SIGTERM; starts its own sandbox server.",
+    ),
+    "scheduler": Deferred(
+        "processes",
+        "scheduler",
+        "Fire schedules and end what was lost, until SIGTERM.",
+    ),
+    "webserver": Deferred(
+        "processes", "webserver", "Dagster's webserver for operators, until SIGTERM."
+    ),
+    "daemon": Deferred(
+        "processes",
+        "daemon",
+        "Dagster's own daemon, until SIGTERM: only for backfills that launch many runs.",
+    ),
+    "usage": Deferred(
+        "usage",
+        "usage",
+        "Rows, bytes and seconds by pipeline and day; 30 days until today by default.",
+    ),
+    "overview": Deferred(
+        "usage", "overview", "What fails, what is late, what runs next, and how much was loaded."
+    ),
+    "query": Deferred(
+        "dbt_models",
+        "query",
+        "Query as the org's read-only login; search path marts, staging, raw.",
+    ),
+    "bi-credentials": Deferred(
+        "credentials", "bi_credentials", "The org's stable read-only login for BI tools."
+    ),
+    "api": Deferred(
+        "api", "api", "Serve the HTTP API alone, on ETLFABRIC_API_PORT; `etlfabric up` runs it too."
+    ),
+    "orgs": Deferred("orgs", "app", "Organisations."),
+    "users": Deferred("users", "app", "People and their tokens."),
+    "connectors": Deferred("connectors", "app", "Kinds of sources."),
+    "connections": Deferred("connections", "app", "Configured sources of an org."),
+    "uploads": Deferred("uploads", "app", "Files of an org, for `uploads://` connections."),
+    "pipelines": Deferred("pipelines", "app", "What is loaded and transformed together."),
+    "runs": Deferred("runs", "app", "Executions of pipelines."),
+    "schedules": Deferred("schedules", "app", "When pipelines run."),
+    "dbt-models": Deferred("dbt_models", "app", "An org's dbt models."),
+    "alerts": Deferred("alerts", "app", "Who is told when a pipeline needs a look."),
+    "quotas": Deferred("usage", "app", "What orgs may use."),
+    "credentials": Deferred("credentials", "app", "Encryption at rest."),
+    "db": Deferred("db", "app", "The platform's database."),
+    "demo": Deferred("demo", "app", "The demo shop."),
+}
+"""In the order of `--help`. A test holds the lines of help against the commands' own."""
 
 app = typer.Typer(
-    help="ETL Fabric: data pipelines for many organisations from one install.",
+    cls=lazy_group(COMMANDS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-stack.register(app)
-processes.register(app)
-app.add_typer(orgs.app, name="orgs")
-app.add_typer(users.app, name="users")
-app.add_typer(connectors.app, name="connectors")
-app.add_typer(connections.app, name="connections")
-app.add_typer(uploads.app, name="uploads")
-app.add_typer(pipelines.app, name="pipelines")
-app.add_typer(runs.app, name="runs")
-app.add_typer(schedules.app, name="schedules")
-app.add_typer(dbt_models.app, name="dbt-models")
-app.add_typer(alerts.app, name="alerts")
-usage.register(app)
-app.command("query")(dbt_models.query)
-app.command("bi-credentials")(credentials.bi_credentials)
-app.add_typer(credentials.app, name="credentials")
-api.register(app)
-db.register(app)
-demo.register(app)
+
+
+@app.callback()
+def before_each() -> None:
+    """ETL Fabric: data pipelines for many organisations from one install."""
+    import_module("etlfabric_dagster.logs").configure("WARNING")
 
 
 def main() -> None:
     """The entry point: every refusal is a message and a remedy, never a traceback."""
-    configure("WARNING")
     try:
         app()
     except FabricError as exc:
         print_error(exc)
         sys.exit(1)
-    except (OSError, OperationalError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-        print_error(_unreachable(exc))
+    except Exception as exc:
+        error: FabricError | None = import_module("etlfabric_dagster.cli.unreachable").explain(exc)
+        if error is None:
+            raise
+        print_error(error)
         sys.exit(1)
-
-
-def _unreachable(exc: Exception) -> FabricError:
-    """The platform's database could not be used: where, and why."""
-    try:
-        where = settings.database.render_as_string(hide_password=True)
-    except StackError as missing:
-        return missing
-    reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-    return StackError(
-        f"The platform database {where} cannot be used: {reason}.",
-        "See whether the stack is up: etlfabric status. Start it: etlfabric up.",
-        code="database_unreachable",
-    )

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
 from etlfabric_dagster.api import server
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("api")(api)
 
 
 def api() -> None:

@@ -16,11 +16,6 @@ from etlfabric_dagster.services.migrations import upgrade_all
 app = typer.Typer(help="The platform's database.", no_args_is_help=True)
 
 
-def register(main: typer.Typer) -> None:
-    """Add the commands to the main app."""
-    main.add_typer(app, name="db")
-
-
 @app.callback()
 def group() -> None:
     """Commands on the platform's database."""

@@ -12,11 +12,6 @@ from etlfabric_dagster.cli.output import AsJson, err, out, print_json
 app = typer.Typer(help="The demo shop.", no_args_is_help=True)
 
 
-def register(main: typer.Typer) -> None:
-    """Add the commands to the main app."""
-    main.add_typer(app, name="demo")
-
-
 @app.command()
 def load(as_json: AsJson = False) -> None:
     """Create org `demo`, or let its shop take orders and load them. `up` does it too."""

@@ -16,12 +16,6 @@ class Queue(StrEnum):
     INTERACTIVE = "interactive"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main app."""
-    for command in (worker, scheduler, webserver, daemon):
-        app.command()(command)
-
-
 def worker(
     queue: Annotated[Queue, typer.Option(help="runs, or what people wait for.")] = Queue.RUNS,
     slots: Annotated[

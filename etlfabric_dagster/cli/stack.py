@@ -29,12 +29,6 @@ SYMBOLS = {
 WATCH_S = 0.5
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main app."""
-    for command in (up, down, status, logs):
-        app.command()(command)
-
-
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return once all of it works.")] = False,
     with_demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load the demo org.")] = True,

@@ -18,13 +18,6 @@ from etlfabric_dagster.services.scope import OPERATOR
 app = typer.Typer(help="What orgs may use.", no_args_is_help=True)
 
 
-def register(root: typer.Typer) -> None:
-    """Add the commands of this module."""
-    root.command("usage")(usage)
-    root.command("overview")(overview)
-    root.add_typer(app, name="quotas")
-
-
 def usage(
     org: str,
     date_from: Annotated[

@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from datetime import timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -32,7 +33,11 @@ MIN_PASSWORD = 12
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 _hasher = PasswordHasher()
-_DUMMY = _hasher.hash("the same work for unknown people")
+
+
+@cache
+def _dummy() -> str:
+    return _hasher.hash("the same work for unknown people")
 
 
 async def create(actor: Actor, email: str, *, operator: bool = False) -> UserOut:
@@ -155,12 +160,13 @@ async def authenticate_password(email: str, password: str) -> Actor:
     """Who signs in. The same work and words for unknown people as for a wrong password."""
     async with get_session() as session:
         user = await _find(session, email.strip().lower())
-        stored = user.password_hash if user and user.password_hash else _DUMMY
+        dummy = _dummy()  # for everybody: the first call makes it
+        stored = user.password_hash if user and user.password_hash else dummy
         try:
             _hasher.verify(stored, password)
         except VerificationError:
             user = None
-        if user is None or user.disabled_at is not None or stored is _DUMMY:
+        if user is None or user.disabled_at is not None or stored is dummy:
             raise UnauthenticatedError("Email or password is wrong.", "Check both, then try again.")
         return _actor(user)
 

@@ -20,7 +20,9 @@ from etlfabric_dagster.fabric import Org, Orgs, Run, Users, insight, sources, wo
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-CLI = typer.main.get_command(app)
+CLI: Any = typer.main.get_command(app)
+for _name in list(CLI.commands):
+    CLI.load(_name)
 MENTION = re.compile(r"(?:\$ uv run |`)(etlfabric [^`\n]*)")
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)]*)?\)")
 PARTS = (
