@@ -63,6 +63,12 @@ class RateLimitedError(FabricError):
     code = "rate_limited"
 
 
+class NotAnsweredYetError(FabricError):
+    """The work goes on; `where["request"]` is the id under which its answer will be found."""
+
+    code = "not_answered_yet"
+
+
 class TooLargeError(FabricError):
     """What was sent is larger than the limit."""
 

@@ -31,6 +31,7 @@ MAX_UPLOAD_BYTES = 2 * 1024**3  # the panel and the CLI stream; this bounds the 
 CHUNK_BYTES = 1024 * 1024
 UPLOAD_NAME = re.compile(r"[^\W_][\w .()+@=,-]{0,199}")
 PARTIAL = ".partial-"
+LOG_POSITION = re.compile(r"[0-9]{1,9}/[0-9]{1,9}/[0-9]{1,9}")
 
 
 def uploads_url(org_id: UUID) -> str:
@@ -146,6 +147,28 @@ def count_log(org_id: UUID, run_id: UUID) -> int:
     return sum(1 for _ in _chunks(fs, folder, None))
 
 
+def log_page(
+    org_id: UUID, run_id: UUID, attempt: int | None = None, after: str = "", limit: int = 1000
+) -> tuple[list[tuple[str, LogLine]], bool]:
+    """At most `limit` lines with the position of each, and whether more are there already.
+
+    `after` is a line's position, "" the start. Raises InvalidInputError for what is none.
+    """
+    at, seq, row = _line_position(after)
+    fs, folder = _open(_run_url(org_id, run_id))
+    found: list[tuple[str, LogLine]] = []
+    for chunk in sorted(one for one in _chunks(fs, folder, attempt) if one >= (at, seq)):
+        first = row + 1 if chunk == (at, seq) else 0
+        lines = _read_chunk(fs, folder, *chunk)
+        found += [
+            (f"{chunk[0]}/{chunk[1]}/{index}", line)
+            for index, line in enumerate(lines[first:], start=first)
+        ]
+        if len(found) > limit:
+            return found[:limit], True
+    return found, False
+
+
 def delete_log(org_id: UUID, run_id: UUID) -> int:
     """Remove a run's log; the number of objects removed. Idempotent."""
     return _remove(_run_url(org_id, run_id))
@@ -217,6 +240,17 @@ def _sequence(entry: dict[str, Any]) -> int:
 def _position(text: str) -> tuple[int, int]:
     attempt, _, seq = text.partition("/")
     return (int(attempt), int(seq)) if seq else (0, 0)
+
+
+def _line_position(text: str) -> tuple[int, int, int]:
+    if not text:
+        return 0, 0, -1
+    if not LOG_POSITION.fullmatch(text):
+        raise InvalidInputError(
+            "That is no position in a run's log.", "Read it from the start.", field="after"
+        )
+    attempt, seq, row = map(int, text.split("/"))
+    return attempt, seq, row
 
 
 def _chunks(fs: AbstractFileSystem, folder: str, attempt: int | None) -> Iterator[tuple[int, int]]:

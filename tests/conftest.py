@@ -22,6 +22,7 @@ import json  # noqa: E402
 import threading  # noqa: E402
 from uuid import uuid4  # noqa: E402
 
+import psycopg  # noqa: E402
 import pytest  # noqa: E402
 from sqlalchemy import select  # noqa: E402
 
@@ -171,3 +172,24 @@ def source_cluster(_home: Path) -> Iterator[PostgresCluster]:
     """A second PostgreSQL, for sources: the platform's own server is never one."""
     with postgres_cluster(_home / "source") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shop_source(source_cluster: PostgresCluster) -> tuple[dict[str, object], dict[str, str]]:
+    """Config and secrets of a source with one table, `orders`, of ten rows."""
+    with psycopg.connect(source_cluster.dsn(), autocommit=True) as conn:
+        conn.execute("CREATE DATABASE shop_source")
+    with psycopg.connect(source_cluster.dsn("shop_source"), autocommit=True) as conn:
+        conn.execute(
+            "CREATE TABLE orders (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL);"
+            "CREATE INDEX ON orders (updated_at);"
+            "INSERT INTO orders SELECT g, now() FROM generate_series(1, 10) g; ANALYZE"
+        )
+    config = {
+        "dialect": "postgresql",
+        "host": "127.0.0.1",
+        "port": source_cluster.port,
+        "database": "shop_source",
+        "username": "postgres",
+    }
+    return config, {"password": source_cluster.superuser_password}

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from etlfabric_dagster import __version__, db
-from etlfabric_dagster.api import problems, routes
+from etlfabric_dagster.api import problems, routes, waiting
 from etlfabric_dagster.api.body import BodyLimit
 from etlfabric_dagster.api.context import REQUEST_ID, RequestContext
 from etlfabric_dagster.api.routes import health
@@ -41,6 +41,7 @@ def create_app() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)
+    waiting.install(app)
     app.include_router(routes.api_router(), prefix=PREFIX)
     app.include_router(health.router)
     app.openapi = lambda: _openapi(app)

@@ -17,11 +17,16 @@ PREVIEWED = ("model", "seed", "snapshot", "analysis", "test")
 
 
 def handle(job: PreviewJob, emit: Emit, workdir: str) -> dict[str, Any]:
-    """Returns a TableResult and `compiled_sql`. Raises TransformError, NotFoundError."""
+    """Returns a TableResult and `compiled_sql`; with a limit of 0 nothing is read.
+
+    Raises TransformError, NotFoundError.
+    """
     root = dbt_runtime.prepare(job.project, job.warehouse, Path(workdir))
     manifest = dbt_runtime.manifest_for(job.packed, root, job.warehouse, job.project.files)
     node = _node_of(manifest, job.path)
     sql = _compiled(job, root, manifest, node)
+    if job.limit == 0:
+        return {"columns": [], "rows": [], "truncated": False, "compiled_sql": sql}
     body = sql.strip().rstrip(";")
     # S608: the SQL is the tenant's own, and runs as the tenant
     wrapped = f"select * from (\n{body}\n) as preview limit {job.limit + 1}"  # noqa: S608

@@ -78,6 +78,28 @@ class TableResult(Value):
     truncated: bool = False
 
 
+class CompiledModel(Value):
+    """A model's SQL as the database will get it."""
+
+    path: str
+    compiled_sql: str
+
+
+class DbtTestOut(Value):
+    """A dbt test of a model, and how it last ended."""
+
+    unique_id: str
+    name: str
+    column: str | None
+    severity: str
+    status: str | None = None
+    """`pass`, `fail`, `warn`, `error` or `skipped`; None = not among the last runs."""
+    failures: int | None = None
+    message: str | None = None
+    run: UUID | None = None
+    tested_at: datetime | None = None
+
+
 class ImportReport(Value):
     """What `dbt-models import` took, changed and left."""
 

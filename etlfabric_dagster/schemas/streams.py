@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pydantic import Field
 
@@ -130,6 +132,21 @@ class SchemaChange(Value):
     new_type: str | None = None
     decision: str = "taken"
     """`taken`, `ignored` or `refused`."""
+
+
+class SchemaChangeOut(SchemaChange):
+    """A schema change as a run found it."""
+
+    id: UUID
+    run: UUID
+    found_at: datetime
+
+
+class ColumnDecision(StrEnum):
+    """What to do with a column that a frozen pipeline refused."""
+
+    ACCEPT = "accept"
+    IGNORE = "ignore"
 
 
 class TableSchema(Value):

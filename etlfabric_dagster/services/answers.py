@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.errors import FabricError, NotFoundError
 from etlfabric_dagster.logs import log
+from etlfabric_dagster.schemas.base import Value
+from etlfabric_dagster.schemas.streams import CheckResult, Discovery
 from etlfabric_dagster.services import connections, dbt_models, deliveries, interactive
+from etlfabric_dagster.services.scope import Actor, org_scope
 
 Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -18,9 +21,33 @@ ANSWERS: dict[str, Answer] = {
     "change_dbt": dbt_models.answer_change,
     "regenerate": dbt_models.answer_regenerate,
     "preview": dbt_models.answer_preview,
+    "compile": dbt_models.answer_preview,
     "query": dbt_models.answer_query,
     "test_alert": deliveries.answer_test,
 }
+
+
+SHAPES: dict[str, Callable[[dict[str, Any]], Value]] = {
+    "check": CheckResult.model_validate,
+    "discover": Discovery.model_validate,
+    "preview": dbt_models.table_of,
+    "compile": dbt_models.compiled_of,
+    "query": dbt_models.table_of,
+}
+"""Kinds whose answer people may fetch later, as they would have got it at once."""
+
+
+async def fetch(actor: Actor, slug: str, request_id: UUID, *, wait_s: float) -> Value:
+    """The answer to something this org asked before.
+
+    Raises NotAnsweredYetError, NotFoundError, StackError, and what the work refused.
+    """
+    async with org_scope(actor, slug) as scope:
+        org_id = scope.org_id
+    kind, payload = await interactive.wait_for(org_id, request_id, wait_s)
+    if kind not in SHAPES:
+        raise NotFoundError(f"There is no answer {request_id}.", "Ask again.")
+    return SHAPES[kind](payload)
 
 
 async def answer(request_id: UUID) -> None:

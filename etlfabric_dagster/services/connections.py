@@ -10,6 +10,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 
 from etlfabric_dagster import clock, storage
 from etlfabric_dagster.config import settings
@@ -23,7 +24,7 @@ from etlfabric_dagster.schemas.base import Name, Page
 from etlfabric_dagster.schemas.connections import ConnectionOut
 from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, EgressPolicy, SourceConfig
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
-from etlfabric_dagster.services import audit, interactive, sandbox
+from etlfabric_dagster.services import audit, interactive, named_pages, sandbox
 from etlfabric_dagster.services.scope import (
     SYSTEM,
     Actor,
@@ -76,10 +77,14 @@ async def create(
     return _out(row)
 
 
-async def list_connections(scope: OrgScope) -> Page[ConnectionOut]:
-    """All connections by name."""
-    rows = await scope.session.scalars(select(Connection).order_by(Connection.name))
-    return Page(items=tuple(_out(row) for row in rows))
+async def list_connections(
+    scope: OrgScope, cursor: str | None = None, limit: int | None = None
+) -> Page[ConnectionOut]:
+    """Connections by name, a page, or all without a limit."""
+    lean = select(Connection).options(defer(Connection.discovery), defer(Connection.sealed))
+    query = named_pages.window(lean, Connection.name, cursor, limit)
+    found = [_out(row) for row in await scope.session.scalars(query)]
+    return named_pages.page(found, limit, lambda one: one.name)
 
 
 async def get(scope: OrgScope, name: str) -> ConnectionOut:
@@ -149,23 +154,29 @@ async def delete(scope: OrgScope, name: str) -> None:
     await audit.record(scope, "connections.delete", f"connections/{name}", before=before)
 
 
-async def check(actor: Actor, slug: str, name: str) -> CheckResult:
-    """Try the connection for real, on an interactive worker. The result is kept on it."""
+async def check(actor: Actor, slug: str, name: str, *, wait_s: float | None = None) -> CheckResult:
+    """Try the connection for real, on an interactive worker. The result is kept on it.
+
+    Raises NotAnsweredYetError after `wait_s`; the check goes on.
+    """
     async with org_scope(actor, slug) as scope:
         scope.require("connections.check")
         org_id = scope.org_id
         await find(scope, name)
-    answer = await interactive.ask(org_id, "check", {"connection": name}, timeout_s=60)
+    answer = await interactive.ask(org_id, "check", {"connection": name}, 60, wait_s)
     return CheckResult.model_validate(answer)
 
 
-async def discover(actor: Actor, slug: str, name: str) -> Discovery:
-    """What the connection offers. Raises ConnectorError with cause and remedy."""
+async def discover(actor: Actor, slug: str, name: str, *, wait_s: float | None = None) -> Discovery:
+    """What the connection offers. Raises ConnectorError with cause and remedy, and
+    NotAnsweredYetError after `wait_s`.
+    """
     async with org_scope(actor, slug) as scope:
         scope.require("connections.discover")
         org_id = scope.org_id
         await find(scope, name)
-    answer = await interactive.ask(org_id, "discover", {"connection": name}, timeout_s=150)
+    arguments = {"connection": name}
+    answer = await interactive.ask(org_id, "discover", arguments, wait_s=wait_s)
     return Discovery.model_validate(answer)
 
 

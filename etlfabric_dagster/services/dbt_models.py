@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import defer
 
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import (
@@ -24,6 +25,7 @@ from etlfabric_dagster.models import DbtManifest, DbtModel
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.dbt_models import (
+    CompiledModel,
     DbtDraftOut,
     DbtFile,
     DbtModelOut,
@@ -39,6 +41,7 @@ from etlfabric_dagster.services import (
     dbt_import,
     dbt_store,
     interactive,
+    named_pages,
     sandbox,
     tenants,
 )
@@ -120,13 +123,25 @@ async def restore(
     return await put(actor, slug, path, content, draft=draft, kept_as="restore")
 
 
-async def list_models(scope: OrgScope) -> Page[DbtModelOut]:
-    """All files by path, without their content; drafts of files to come included."""
+async def list_models(
+    scope: OrgScope, cursor: str | None = None, limit: int | None = None
+) -> Page[DbtModelOut]:
+    """Files by path without their content, drafts of files to come included: a page, or all
+    without a limit.
+    """
     drafts = await dbt_drafts.all_of(scope)
-    rows = list(await scope.session.scalars(select(DbtModel).order_by(DbtModel.path)))
+    known = select(DbtModel.path).where(DbtModel.path.in_(list(drafts)))
+    stored = set(await scope.session.scalars(known)) if drafts else set[str]()
+    lean = select(DbtModel).options(defer(DbtModel.content))
+    rows = await scope.session.scalars(named_pages.window(lean, DbtModel.path, cursor, limit))
     found = [_out(row, drafts.pop(row.path, None), content=False) for row in rows]
-    found += [_only_draft(path, draft) for path, draft in drafts.items()]
-    return Page(items=tuple(sorted(found, key=lambda model: model.path)))
+    found += [
+        _only_draft(path, draft)
+        for path, draft in drafts.items()
+        if path not in stored and named_pages.is_behind(path, cursor)
+    ]
+    found.sort(key=lambda model: model.path)
+    return named_pages.page(found, limit, lambda one: one.path)
 
 
 async def get(scope: OrgScope, path: str) -> DbtModelOut:
@@ -137,24 +152,56 @@ async def get(scope: OrgScope, path: str) -> DbtModelOut:
     return _out(await _find(scope, path), draft, content=True)
 
 
-async def preview(actor: Actor, slug: str, path: str, *, limit: int = 20) -> TableResult:
-    """First rows of a model, run read-only; nothing is written. Raises TransformError."""
+async def preview(
+    actor: Actor, slug: str, path: str, *, limit: int = 20, wait_s: float | None = None
+) -> TableResult:
+    """First rows of a model, run read-only; nothing is written.
+
+    Raises TransformError, and NotAnsweredYetError after `wait_s`.
+    """
     async with org_scope(actor, slug) as scope:
         org_id = scope.org_id
         await _find(scope, path)
     arguments = {"path": path, "limit": _checked_limit(limit)}
-    answer = await interactive.ask(org_id, "preview", arguments)
-    answer.pop("compiled_sql", None)
-    return TableResult.model_validate(answer)
+    return table_of(await interactive.ask(org_id, "preview", arguments, wait_s=wait_s))
 
 
-async def query(actor: Actor, slug: str, sql: str, *, limit: int = 1000) -> TableResult:
-    """Rows of a query as the org's read-only login. Raises TransformError, InvalidInputError."""
+async def compiled(
+    actor: Actor, slug: str, path: str, *, wait_s: float | None = None
+) -> CompiledModel:
+    """A model's SQL with its refs and macros resolved; nothing is read or written.
+
+    Raises TransformError, and NotAnsweredYetError after `wait_s`.
+    """
+    async with org_scope(actor, slug) as scope:
+        org_id = scope.org_id
+        await _find(scope, path)
+    arguments = {"path": path, "limit": 0}
+    return compiled_of(await interactive.ask(org_id, "compile", arguments, wait_s=wait_s))
+
+
+def compiled_of(answer: Mapping[str, Any]) -> CompiledModel:
+    """What `compiled` shows of its answer."""
+    return CompiledModel(path=answer["path"], compiled_sql=answer["compiled_sql"])
+
+
+def table_of(answer: Mapping[str, Any]) -> TableResult:
+    """What a preview shows of its answer."""
+    return TableResult.model_validate({k: answer[k] for k in TableResult.model_fields})
+
+
+async def query(
+    actor: Actor, slug: str, sql: str, *, limit: int = 1000, wait_s: float | None = None
+) -> TableResult:
+    """Rows of a query as the org's read-only login.
+
+    Raises TransformError, InvalidInputError, and NotAnsweredYetError after `wait_s`.
+    """
     async with org_scope(actor, slug) as scope:
         scope.require_active()
         org_id = scope.org_id
     arguments = {"sql": sql, "limit": _checked_limit(limit)}
-    return TableResult.model_validate(await interactive.ask(org_id, "query", arguments))
+    return table_of(await interactive.ask(org_id, "query", arguments, wait_s=wait_s))
 
 
 async def import_project(actor: Actor, slug: str, files: Mapping[str, bytes]) -> ImportReport:
@@ -279,7 +326,7 @@ async def answer_preview(org_id: UUID, arguments: dict[str, Any]) -> dict[str, A
         timeout_s=settings.query_timeout_s,
         limits=Limits(wall_s=settings.query_timeout_s + 30),
     )
-    return await sandbox.run(job)
+    return await sandbox.run(job) | {"path": job.path}
 
 
 async def answer_query(org_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:

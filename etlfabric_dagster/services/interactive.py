@@ -6,8 +6,9 @@ It never waits behind loads, and the asker never touches untrusted input itself.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,22 +16,37 @@ from sqlalchemy import delete, func, select, update
 
 from etlfabric_dagster import clock
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.errors import FabricError, StackError, error_from_dict
+from etlfabric_dagster.errors import (
+    FabricError,
+    NotAnsweredYetError,
+    NotFoundError,
+    StackError,
+    error_from_dict,
+)
 from etlfabric_dagster.models import InteractiveRequest
 from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
 
 ANSWER = "etlfabric.answer_request"
 FIRST_LOOK_S, LAST_LOOK_S = 0.01, 0.25
 KEPT = timedelta(hours=1)
+TIMEOUT_S = 150
 
 
 async def ask(
-    org_id: UUID, kind: str, arguments: dict[str, Any], timeout_s: float = 150
+    org_id: UUID,
+    kind: str,
+    arguments: dict[str, Any],
+    timeout_s: float = TIMEOUT_S,
+    wait_s: float | None = None,
 ) -> dict[str, Any]:
     """Have an interactive worker do something and wait for its answer.
 
+    Args:
+        wait_s: give up waiting after so long, while the work goes on.
+
     Raises:
         FabricError: what the work itself refused, with its code.
+        NotAnsweredYetError: `wait_s` has passed; `wait_for` looks again.
         StackError: no worker answered in time.
     """
     async with get_session() as session:
@@ -39,7 +55,23 @@ async def ask(
         await session.flush()
         request_id = request.id
         ring_after_commit(session, ANSWER, str(request_id), queue=INTERACTIVE)
-    return await _wait(request_id, kind, timeout_s)
+    return await _wait(request_id, kind, clock.now() + timedelta(seconds=timeout_s), wait_s)
+
+
+async def wait_for(org_id: UUID, request_id: UUID, wait_s: float) -> tuple[str, dict[str, Any]]:
+    """Kind and answer of a request of this org that was asked before.
+
+    Raises what `ask` raises, and NotFoundError.
+    """
+    query = select(InteractiveRequest.kind, InteractiveRequest.created_at).where(
+        InteractiveRequest.id == request_id, InteractiveRequest.org_id == org_id
+    )
+    async with get_session() as session:
+        found = (await session.execute(query)).one_or_none()
+    if found is None:
+        raise _no_request(request_id)
+    until = found.created_at + timedelta(seconds=TIMEOUT_S)
+    return found.kind, await _wait(request_id, found.kind, until, wait_s)
 
 
 async def take(request_id: UUID) -> tuple[UUID, str, dict[str, Any]] | None:
@@ -109,22 +141,46 @@ async def forget_old() -> int:
         return len(done.all())
 
 
-async def _wait(request_id: UUID, kind: str, timeout_s: float) -> dict[str, Any]:
-    deadline, pause = time.monotonic() + timeout_s, FIRST_LOOK_S
+async def _wait(
+    request_id: UUID, kind: str, until: datetime, wait_s: float | None
+) -> dict[str, Any]:
+    given_up = math.inf if wait_s is None else time.monotonic() + wait_s
+    pause = FIRST_LOOK_S
+    while True:
+        answered = await _look(request_id)
+        if answered is not None:
+            return answered
+        if clock.now() > until:
+            raise StackError(
+                f"No worker answered the {kind} in time.",
+                "See whether the interactive worker is healthy: etlfabric status",
+                code="no_answer",
+            )
+        if time.monotonic() > given_up:
+            raise NotAnsweredYetError(
+                f"The {kind} is not answered yet.",
+                "Ask for its answer again.",
+                request=str(request_id),
+            )
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LAST_LOOK_S)
+
+
+async def _look(request_id: UUID) -> dict[str, Any] | None:
+    """The answer, None before there is one. Raises what the work refused."""
     query = select(
         InteractiveRequest.status, InteractiveRequest.answer, InteractiveRequest.error
     ).where(InteractiveRequest.id == request_id)
-    while time.monotonic() < deadline:
-        async with get_session() as session:
-            status, payload, error = (await session.execute(query)).one()
-        if status == "done":
-            return payload
-        if status == "failed":
-            raise error_from_dict(error)
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, LAST_LOOK_S)
-    raise StackError(
-        f"No worker answered the {kind} within {timeout_s:.0f} s.",
-        "See whether the interactive worker is healthy: etlfabric status",
-        code="no_answer",
+    async with get_session() as session:
+        found = (await session.execute(query)).one_or_none()
+    if found is None:
+        raise _no_request(request_id)
+    if found.status == "failed":
+        raise error_from_dict(found.error)
+    return found.answer if found.status == "done" else None
+
+
+def _no_request(request_id: UUID) -> NotFoundError:
+    return NotFoundError(
+        f"There is no answer {request_id}.", "Ask again: answers are kept for an hour."
     )

@@ -12,8 +12,15 @@ from etlfabric_dagster.errors import ConflictError, NotFoundError
 from etlfabric_dagster.models import Connection, Pipeline, Run, Schedule, Stream
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.pipelines import PipelineOut, StreamOut
-from etlfabric_dagster.schemas.streams import Discovery, SchemaPolicy
-from etlfabric_dagster.services import audit, connections, dbt_models, stream_settings, tenants
+from etlfabric_dagster.schemas.streams import Discovery, SchemaPolicy, StreamSettings
+from etlfabric_dagster.services import (
+    audit,
+    connections,
+    dbt_models,
+    named_pages,
+    stream_settings,
+    tenants,
+)
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope, require
 
 Streams = Mapping[str, Any] | Literal["all"]
@@ -102,10 +109,68 @@ async def update(
     return await get_by_name(actor, slug, name)
 
 
-async def list_pipelines(scope: OrgScope) -> Page[PipelineOut]:
-    """All pipelines by name, without their streams."""
-    rows = await scope.session.execute(_with_connection().order_by(Pipeline.name))
-    return Page(items=tuple(_out(row, connection, ()) for row, connection in rows))
+async def list_pipelines(
+    scope: OrgScope, cursor: str | None = None, limit: int | None = None
+) -> Page[PipelineOut]:
+    """Pipelines by name without their streams: a page, or all without a limit."""
+    query = named_pages.window(_with_connection(), Pipeline.name, cursor, limit)
+    rows = await scope.session.execute(query)
+    found = [_out(row, connection, ()) for row, connection in rows]
+    return named_pages.page(found, limit, lambda one: one.name)
+
+
+async def list_streams(
+    scope: OrgScope, name: str, cursor: str | None = None, limit: int | None = None
+) -> Page[StreamOut]:
+    """A pipeline's streams by name, deselected ones included. Raises NotFoundError."""
+    row = await find(scope, name)
+    theirs = select(Stream).where(Stream.pipeline_id == row.id)
+    query = named_pages.window(theirs, Stream.name, cursor, limit)
+    found = [stream_settings.to_out(one) for one in await scope.session.scalars(query)]
+    return named_pages.page(found, limit, lambda one: one.name)
+
+
+async def set_stream(
+    actor: Actor, slug: str, name: str, stream: str, settings: StreamSettings
+) -> StreamOut:
+    """Set how one stream loads; it reloads at the next run if mode, key or cursor changed.
+
+    Raises what `update` raises.
+    """
+    await require(actor, slug, "pipelines.update")
+    found = await _rediscover(actor, slug, name)
+    if found is None:
+        raise ConflictError(f"'{name}' has no connection and loads nothing.", "Name its models.")
+    async with org_scope(actor, slug) as scope:
+        scope.require("pipelines.update")
+        pipeline, before = await find(scope, name), await get(scope, name)
+        wanted = stream_settings.resolve({stream: settings.model_dump()}, found)
+        row = await _stream(scope, pipeline, stream)
+        stream_settings.apply(scope.session, pipeline, row, *wanted[stream])
+        await _flush(scope, "Its raw table belongs to another pipeline already.")
+        await _record_update(scope, before)
+        row = await _stream(scope, pipeline, stream)
+        assert row is not None
+        made = stream_settings.to_out(row)
+    await dbt_models.regenerate(actor, slug)
+    return made
+
+
+async def deselect_stream(actor: Actor, slug: str, name: str, stream: str) -> None:
+    """Stop loading a stream; its table stays. Idempotent. Raises NotFoundError."""
+    async with org_scope(actor, slug) as scope:
+        scope.require("pipelines.update")
+        pipeline, before = await find(scope, name), await get(scope, name)
+        row = await _stream(scope, pipeline, stream)
+        if row is None:
+            raise NotFoundError(
+                f"Pipeline '{name}' has no stream '{stream[:200]}'.",
+                f"See its streams: etlfabric pipelines show {slug} {name}",
+            )
+        row.selected = False
+        await scope.session.flush()
+        await _record_update(scope, before)
+    await dbt_models.regenerate(actor, slug)
 
 
 async def get(scope: OrgScope, name: str) -> PipelineOut:
@@ -181,6 +246,19 @@ async def find(scope: OrgScope, name: str) -> Pipeline:
     if row is None:
         raise _no_pipeline(scope.slug, name)
     return row
+
+
+async def _stream(scope: OrgScope, pipeline: Pipeline, name: str) -> Stream | None:
+    query = select(Stream).where(Stream.pipeline_id == pipeline.id, Stream.name == name)
+    return await scope.session.scalar(query)
+
+
+async def _record_update(scope: OrgScope, before: PipelineOut) -> None:
+    """Count the change of configuration and write it to the audit log."""
+    await scope.touch_config()
+    facts = _facts(before), _facts(await get(scope, before.name))
+    target = f"pipelines/{before.name}"
+    await audit.record(scope, "pipelines.update", target, before=facts[0], after=facts[1])
 
 
 async def _rediscover(actor: Actor, slug: str, name: str) -> Discovery | None:

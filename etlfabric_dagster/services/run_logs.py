@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from uuid import UUID
 
 from etlfabric_dagster import clock, storage
 from etlfabric_dagster.logs import log
+from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.runs import LogLine
 from etlfabric_dagster.security.redaction import redact
+from etlfabric_dagster.services import runs
+from etlfabric_dagster.services.scope import OrgScope
 
 FLUSH_S = 0.5
+
+
+class LogPage(Page[LogLine]):
+    """Lines of a run's log. `next` is where to read on; None once the run has ended and all is
+    read.
+    """
+
+    positions: tuple[str, ...] = ()
+    """Of each line: where to read on behind it."""
+
+
+async def page(
+    scope: OrgScope, run_id: UUID, *, attempt: int | None, after: str, limit: int
+) -> LogPage:
+    """Lines behind a position, oldest first. Raises NotFoundError, InvalidInputError."""
+    run = await runs.get(scope, run_id)  # looked at first: what it wrote before its end is there
+    found, more = await asyncio.to_thread(
+        storage.log_page, scope.org_id, run_id, attempt, after, limit
+    )
+    positions = tuple(position for position, _ in found)
+    over = run.status.is_final and not more
+    return LogPage(
+        items=tuple(line for _, line in found),
+        positions=positions,
+        next=None if over else positions[-1] if positions else after,
+    )
 
 
 class RunLog:

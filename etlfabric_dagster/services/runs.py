@@ -119,15 +119,18 @@ async def list_runs(
     *,
     pipeline: str | None = None,
     status: RunStatus | None = None,
+    since: datetime | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> Page[RunOut]:
-    """Runs, newest first, one page."""
+    """Runs, newest first, one page; `since` leaves out those queued before."""
     query = select(Run).where(Run.org_id == scope.org_id)
     if pipeline:
         query = query.where(Run.pipeline_name == pipeline)
     if status:
         query = query.where(Run.status == status)
+    if since:
+        query = query.where(Run.created_at >= since)
     query = _after(query, cursor).order_by(Run.created_at.desc(), Run.id.desc())
     rows = list(await scope.session.scalars(query.limit(limit + 1)))
     more = _cursor(rows[limit - 1]) if len(rows) > limit else None

@@ -23,7 +23,7 @@ from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.pipelines import ScheduleOut
 from etlfabric_dagster.schemas.runs import RunSelection, Trigger
-from etlfabric_dagster.services import audit, clockwork, quotas
+from etlfabric_dagster.services import audit, clockwork, named_pages, quotas
 from etlfabric_dagster.services.runs import insert_runs
 from etlfabric_dagster.services.scope import OrgScope
 
@@ -91,11 +91,25 @@ async def get(scope: OrgScope, pipeline: str) -> ScheduleOut:
     return _out(await _require(scope, pipeline))
 
 
-async def list_schedules(scope: OrgScope) -> Page[ScheduleOut]:
-    """The org's schedules by pipeline."""
-    query = select(Schedule).where(Schedule.org_id == scope.org_id)
-    rows = await scope.session.scalars(query.order_by(Schedule.pipeline_name))
-    return Page(items=tuple(map(_out, rows)))
+async def list_schedules(
+    scope: OrgScope, cursor: str | None = None, limit: int | None = None
+) -> Page[ScheduleOut]:
+    """The org's schedules by pipeline: a page, or all without a limit."""
+    theirs = select(Schedule).where(Schedule.org_id == scope.org_id)
+    query = named_pages.window(theirs, Schedule.pipeline_name, cursor, limit)
+    found = [_out(row) for row in await scope.session.scalars(query)]
+    return named_pages.page(found, limit, lambda one: one.pipeline)
+
+
+async def next_fires(scope: OrgScope, pipeline: str, count: int) -> tuple[datetime, ...]:
+    """When it fires next, none while it is paused. Raises NotFoundError when it has no schedule."""
+    row = await _require(scope, pipeline)
+    if row.paused:
+        return ()
+    fires = [row.next_fire_at or _next_from_now(row)]
+    while len(fires) < count:
+        fires.append(_next(row, fires[-1], fires[-1]))
+    return tuple(fires)
 
 
 async def pause(scope: OrgScope, pipeline: str) -> ScheduleOut:

@@ -11,6 +11,12 @@ from etlfabric_dagster.services import audit
 from etlfabric_dagster.services.scope import OrgScope
 
 
+def check_put(scope: OrgScope, name: str) -> None:
+    """Whether `put` would be allowed, before its content is there. Raises what `put` raises."""
+    scope.require("uploads.put")
+    storage.check_upload_name(name)
+
+
 async def put(scope: OrgScope, name: str, content: BinaryIO) -> UploadOut:
     """Store a file, streamed, atomically. Raises InvalidInputError."""
     scope.require("uploads.put")

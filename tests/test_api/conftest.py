@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -94,3 +95,32 @@ async def people(migrated, make_slug, register: Register) -> Cast:
         operator=await register(operator=True),
         **members,
     )
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An org with a connection and a pipeline, and its owner, who asks."""
+
+    org: OrgOut
+    owner: Person
+    client: httpx.AsyncClient
+
+    async def __call__(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """A request below the org's path, as its owner."""
+        headers = self.owner.headers | given.pop("headers", {})
+        url = f"/orgs/{self.org.slug}/{path}"
+        return await self.client.request(method, url, headers=headers, **given)
+
+
+@pytest.fixture(scope="session")
+async def desk(client, make_slug, register: Register, shop_source, interactive_worker) -> Desk:
+    """Shared by the whole process: tests leave `shop` and its stream as they are."""
+    org = await orgs.create(OPERATOR, make_slug(), "Desk")
+    desk = Desk(org, await register(org, Role.OWNER), client)
+    config, secrets = shop_source
+    connection = {"name": "shop", "connector": "sql_database", "config": config}
+    made = await desk("POST", "connections", json=connection | {"secrets": secrets})
+    assert made.status_code == 201, made.text
+    made = await desk("POST", "pipelines", json={"name": "shop", "connection": "shop"})
+    assert made.status_code == 201, made.text
+    return desk
