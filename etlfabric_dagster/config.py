@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     bind_host: str = "127.0.0.1"
     cors_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
     """Origins besides the control panel's on this machine whose pages may call with a cookie."""
+    public_url: str | None = None
+    """Where people reach the control panel; links in letters begin with it."""
+    rate_limit_per_minute: int = 1200
+    """Requests of one person, or of one address without a person; 0 = no limit."""
     signup: bool = True
     """Whether people may register themselves, each with an org of their own."""
     trusted_proxies: str = "127.0.0.1"
@@ -163,6 +167,11 @@ class Settings(BaseSettings):
         return self.redis_url.get_secret_value()
 
     @property
+    def panel_url(self) -> str:
+        """Where people reach the control panel, without a slash at the end."""
+        return (self.public_url or f"http://localhost:{self.ui_port}").rstrip("/")
+
+    @property
     def storage(self) -> str:
         """fsspec URL under which uploads and run logs are kept."""
         return self.storage_url or f"file://{self.home_dir}/storage"
@@ -176,7 +185,7 @@ class Settings(BaseSettings):
     def allowed_origins(self) -> list[str]:
         """Whose pages may call the API with a cookie: the panel's own, and `cors_origins`."""
         own = [f"http://{host}:{self.ui_port}" for host in ("localhost", "127.0.0.1")]
-        return [*own, *self.cors_origins]
+        return [*own, *filter(None, [self.public_url and self.panel_url]), *self.cors_origins]
 
     @property
     def platform_addresses(self) -> tuple[str, ...]:

@@ -17,10 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from limits import RateLimitItemPerMinute
 
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import PermissionDeniedError, UnauthenticatedError
-from etlfabric_dagster.services import sessions, users
+from etlfabric_dagster.security.tokens import API_PREFIX
+from etlfabric_dagster.services import sessions, throttle, tokens
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
 COOKIE = "etlfabric"
@@ -32,9 +34,26 @@ PAGE, MAX_PAGE = 50, 200
 async def current_actor(request: Request) -> Actor:
     """Who asks, by bearer token or cookie. Raises UnauthenticatedError, PermissionDeniedError."""
     if not hasattr(request.state, "actor"):
-        found = await _authenticate(request)
+        try:
+            found = await _authenticate(request)
+        except UnauthenticatedError:
+            await limit_rate(f"address:{client_address(request)}")
+            raise
+        await limit_rate(f"user:{found.user_id}")
         request.state.actor = replace(found, via="api", address=client_address(request))
     return request.state.actor
+
+
+async def limit_rate(who: str) -> None:
+    """Count a request. Raises RateLimitedError."""
+    if settings.rate_limit_per_minute:
+        item = RateLimitItemPerMinute(settings.rate_limit_per_minute, namespace="requests")
+        await throttle.take(item, who, "requests", "Send fewer, or ask the operator for more.")
+
+
+async def anybody(request: Request) -> None:
+    """For routes that need nobody: they are counted by address."""
+    await limit_rate(f"address:{client_address(request)}")
 
 
 CurrentActor = Annotated[Actor, Depends(current_actor)]
@@ -73,9 +92,9 @@ async def _authenticate(request: Request) -> Actor:
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         bearer = bearer.strip()
-        if bearer.startswith(users.TOKEN_PREFIX):
-            return await users.authenticate(bearer)
-        return await sessions.authenticate(bearer, AUDIENCE)
+        if bearer.startswith(API_PREFIX):
+            return await tokens.authenticate(bearer)
+        return await sessions.authenticate(bearer, AUDIENCE, sessions.ACCESS)
     if cookie := request.cookies.get(COOKIE):
         require_own_origin(request)
         return await sessions.authenticate(cookie, AUDIENCE)

@@ -8,7 +8,7 @@ import typer
 
 from etlfabric_dagster.aio import run
 from etlfabric_dagster.cli.output import AsJson, show, show_page
-from etlfabric_dagster.services import users
+from etlfabric_dagster.services import tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
 app = typer.Typer(help="People and their tokens.", no_args_is_help=True)
@@ -35,5 +35,5 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def token(email: str, as_json: AsJson = False) -> None:
     """Issue an API token that acts as the person; it is shown this once."""
-    issued = run(users.issue_token(OPERATOR, email))
+    issued = run(tokens.issue_for(OPERATOR, email))
     show(issued, as_json, lambda: issued.token)

@@ -16,7 +16,7 @@ from etlfabric_dagster.db import dispose
 from etlfabric_dagster.fabric.orgs import Org, Orgs
 from etlfabric_dagster.fabric.work import Run
 from etlfabric_dagster.schemas.orgs import TokenOut, UserOut
-from etlfabric_dagster.services import users
+from etlfabric_dagster.services import tokens, users
 from etlfabric_dagster.services.scope import OPERATOR, Actor
 
 __all__ = ["Fabric", "Org", "Run"]
@@ -76,4 +76,4 @@ class Users:
         >>> issued = fabric.users.token("ana@example.com")
         >>> headers = {"Authorization": f"Bearer {issued.token}"}  # for Dagster's webserver
         """
-        return _run(users.issue_token(self._actor, email))
+        return _run(tokens.issue_for(self._actor, email))

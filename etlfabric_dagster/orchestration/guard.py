@@ -21,7 +21,7 @@ from etlfabric_dagster.errors import (
     RateLimitedError,
     UnauthenticatedError,
 )
-from etlfabric_dagster.services import sessions, users
+from etlfabric_dagster.services import sessions, tokens
 from etlfabric_dagster.services.scope import Actor
 
 COOKIE = "etlfabric_dagster"
@@ -83,7 +83,7 @@ async def _operator(conn: HTTPConnection) -> Actor:
     """Raises UnauthenticatedError or PermissionDeniedError."""
     scheme, _, bearer = conn.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        actor = await users.authenticate(bearer.strip())
+        actor = await tokens.authenticate(bearer.strip())
     elif cookie := conn.cookies.get(COOKIE):
         actor = await sessions.authenticate(cookie, AUDIENCE)
         _require_own_origin(conn)
@@ -136,7 +136,7 @@ async def _sign_in(request: Request) -> Response:
     fields = parse_qs(await _body(request))
     email, password = (fields.get(name, [""])[0] for name in ("email", "password"))
     try:
-        token = await sessions.sign_in(
+        grant = await sessions.sign_in(
             email,
             password,
             AUDIENCE,
@@ -152,7 +152,7 @@ async def _sign_in(request: Request) -> Response:
     answer = Redirect(_next(request), 303)
     answer.set_cookie(
         COOKIE,
-        token,
+        grant.cookie,
         max_age=int(sessions.LIFETIME.total_seconds()),
         httponly=True,
         samesite="strict",

@@ -51,7 +51,9 @@ class UserOut(Value):
 
     id: UUID
     email: str
+    name: str | None = None
     is_operator: bool
+    disabled_at: datetime | None = None
     created_at: datetime
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from pydantic import Field
 
 from etlfabric_dagster.schemas.base import Slug, Value
 
@@ -57,3 +60,83 @@ class Me(Value):
     is_operator: bool
     must_change_password: bool
     orgs: tuple[MyOrg, ...]
+
+
+class Grant(Value):
+    """A session that was opened or refreshed. Shown once; what is stored are digests."""
+
+    session_id: UUID
+    access_token: str = Field(repr=False)
+    """Signed, for 15 minutes: `Authorization: Bearer`."""
+    refresh_token: str = Field(repr=False)
+    """Works once: the answer holds the next one."""
+    cookie: str = Field(repr=False)
+    """Signed, for as long as the session: for a browser's HttpOnly cookie."""
+    expires_in_s: int
+    must_change_password: bool
+
+
+class SessionOut(Value):
+    """A device on which a person is signed in."""
+
+    id: UUID
+    user_agent: str
+    address: str
+    created_at: datetime
+    expires_at: datetime
+    current: bool
+
+
+class MemberOut(Value):
+    """A person in an org."""
+
+    user_id: UUID
+    email: str
+    name: str | None
+    role: Role
+    last_seen_at: datetime | None
+    joined_at: datetime
+
+
+class InvitationOut(Value):
+    """Somebody who was asked to join."""
+
+    id: UUID
+    email: str
+    role: Role
+    invited_by: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class InvitationMade(InvitationOut):
+    """A new invitation, with its link this once."""
+
+    link: str = Field(repr=False)
+    mailed: bool
+    """False when mail is not set up or failed: the link must be handed on."""
+
+
+class InvitationShown(Value):
+    """What the holder of an invitation's link sees."""
+
+    org: str
+    email: str
+    role: Role
+    invited_by: str
+    has_account: bool
+    """Whether that address can sign in already; otherwise a password is asked for."""
+
+
+class TokenInfo(Value):
+    """An API token without the token."""
+
+    id: UUID
+    name: str
+    email: str
+    org: str | None
+    role: Role | None
+    read_only: bool
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None

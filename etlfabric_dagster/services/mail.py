@@ -16,6 +16,7 @@ from sqlalchemy import URL, make_url
 from etlfabric_dagster import clock
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import StackError
+from etlfabric_dagster.logs import log
 
 TIMEOUT_S = 10
 
@@ -38,6 +39,26 @@ async def send(to: str | Sequence[str], subject: str, text: str) -> None:
         ) from exc
 
 
+def is_set_up() -> bool:
+    """Whether messages leave this machine; otherwise links must be handed on by hand."""
+    return settings.smtp_url is not None
+
+
+def link(path: str) -> str:
+    """An address of the control panel."""
+    return f"{settings.panel_url}/{path}"
+
+
+async def try_to_send(to: str, subject: str, text: str) -> bool:
+    """Send; whether it left this machine. A refusal of the mail server is logged, not raised."""
+    try:
+        await send(to, subject, text)
+    except StackError as exc:
+        log.error("mail.failed", error=exc.message)
+        return False
+    return is_set_up()
+
+
 def mailbox() -> Path:
     """Where messages are kept as .eml files while no SMTP server is set."""
     return settings.home_dir / "mailbox"
@@ -58,7 +79,10 @@ def _message(recipients: Sequence[str], subject: str, text: str) -> EmailMessage
 def _keep(message: EmailMessage) -> None:
     mailbox().mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{clock.now():%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}.eml"
-    (mailbox() / name).write_bytes(message.as_bytes())
+    part = mailbox() / f".{name}"
+    part.touch(mode=0o600)  # it may hold the link of an invitation
+    part.write_bytes(message.as_bytes())
+    part.rename(mailbox() / name)
 
 
 def _hand_over(url: URL, message: EmailMessage) -> None:

@@ -48,7 +48,7 @@ async def create(actor: Actor, slug: str, name: str) -> OrgOut:
         ConflictError: the slug is taken.
     """
     await _may_create(actor)
-    _check_slug(slug)
+    check_slug(slug)
     name = checked_name(name)
     async with get_session() as session:
         org = await _claim_slug(session, slug, name)
@@ -301,7 +301,8 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _check_slug(slug: str) -> None:
+def check_slug(slug: str) -> None:
+    """Raises InvalidInputError unless it can name an org."""
     try:
         _slug.validate_python(slug)
     except ValidationError as exc:

@@ -39,6 +39,8 @@ class Actor:
     """Of the API token that asks; a limited token never acts as operator."""
     must_change_password: bool = False
     """Signed in with a one-time password: no org opens until it is changed."""
+    session_id: UUID | None = None
+    """The session that asks, where one does."""
     via: str = "cli"
     """`cli`, `fabric`, `api`, `ui`, `dagster` or `system`."""
     address: str | None = None

@@ -1,4 +1,4 @@
-"""How often people may try to sign in, per account and per address.
+"""How often people may try to sign in, per account and per address, and ask for other things.
 
 Counted in Redis, over all processes of the install; where Redis cannot be used, in this process.
 """
@@ -44,9 +44,25 @@ async def count_sign_in(email: str, address: str) -> None:
         )
 
 
+async def take(item: RateLimitItem, who: str, what: str, remedy: str) -> None:
+    """Count one of `what`, by whom.
+
+    Raises: RateLimitedError when there were too many.
+    """
+    wait_s = await asyncio.to_thread(_count, [(item, who)])
+    if wait_s:
+        raise RateLimitedError(
+            f"Too many {what}. Wait {_readable(wait_s)}.", remedy, retry_after_s=wait_s
+        )
+
+
 async def forgive(email: str) -> None:
     """Somebody signed in: the account's tries count from none again."""
     await asyncio.to_thread(_clear, (PER_ACCOUNT, _account(email)))
+
+
+def _readable(seconds: int) -> str:
+    return f"{seconds} seconds" if seconds < 90 else f"{math.ceil(seconds / 60)} minutes"
 
 
 def _account(email: str) -> str:

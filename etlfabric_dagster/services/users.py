@@ -1,57 +1,81 @@
-"""People and their tokens. Passwords are argon2id; tokens are stored as SHA-256 only."""
+"""People: register, sign up, change and reset passwords. Passwords are argon2id."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from datetime import timedelta
-from functools import cache
+from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
+from limits import RateLimitItemPerHour
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
+from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import (
     ConflictError,
+    FabricError,
+    GoneError,
     InvalidInputError,
     NotFoundError,
+    PermissionDeniedError,
     UnauthenticatedError,
 )
-from etlfabric_dagster.models import ApiToken, Membership, Org, User
+from etlfabric_dagster.models import Membership, Org, PasswordReset, User
 from etlfabric_dagster.schemas.base import Page
-from etlfabric_dagster.schemas.orgs import OrgStatus, TokenOut, UserOut
+from etlfabric_dagster.schemas.orgs import OrgStatus, UserOut
 from etlfabric_dagster.schemas.people import Me, MyOrg, Role
+from etlfabric_dagster.security import passwords, tokens
+from etlfabric_dagster.services import audit, letters, mail, orgs, paging, sessions, throttle
 from etlfabric_dagster.services.scope import Actor, require_operator
 
-TOKEN_PREFIX = "etlf_"  # noqa: S105 - a prefix by which scanners find leaked tokens
-TOKEN_LIFETIME = timedelta(days=90)
-MIN_PASSWORD = 12
+RESET_LIFETIME = timedelta(minutes=30)
+MAX_NAME = 80
+SIGN_UPS = RateLimitItemPerHour(20, namespace="sign_up")
+RESETS_PER_PERSON = RateLimitItemPerHour(5, namespace="reset")
+RESETS_PER_ADDRESS = RateLimitItemPerHour(30, namespace="reset_from")
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
-_hasher = PasswordHasher()
-
-
-@cache
-def _dummy() -> str:
-    return _hasher.hash("the same work for unknown people")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f<>\"(),:;\[\]\\]{1,64}@[^@\s\x00-\x1f<>\"(),:;\\]{1,189}")
 
 
-async def create(actor: Actor, email: str, *, operator: bool = False) -> UserOut:
+async def create(actor: Actor, email: str, *, operator: bool = False, name: str = "") -> UserOut:
     """Register a person without a password. Raises ConflictError when the address is known."""
     require_operator(actor, "create users")
-    email = _normalized(email)
     async with get_session() as session:
-        if await _find(session, email):
-            raise ConflictError(f"There is already a user {email}.", "Use that one.", email=email)
-        user = User(email=email, is_operator=operator)
-        session.add(user)
-        await session.flush()
-        await session.refresh(user)
+        user = await add(session, email, name=name, operator=operator)
+        after = {"email": user.email, "is_operator": operator}
+        await audit.write(session, actor, "users.create", f"users/{user.email}", after=after)
         return _out(user)
+
+
+async def add(
+    session: AsyncSession,
+    email: str,
+    *,
+    name: str = "",
+    operator: bool = False,
+    password_hash: str | None = None,
+) -> User:
+    """Insert a person. Raises ConflictError, InvalidInputError."""
+    email = normalized(email)
+    user = User(
+        email=email,
+        name=_checked_name(name),
+        is_operator=operator,
+        password_hash=password_hash,
+    )
+    try:
+        async with session.begin_nested():
+            session.add(user)
+    except IntegrityError as exc:
+        raise ConflictError(
+            f"There is already a user {email}.", "Use that one, or sign in.", email=email
+        ) from exc
+    await session.refresh(user)
+    return user
 
 
 async def ensure_operator(email: str) -> tuple[UserOut, str | None]:
@@ -64,7 +88,7 @@ async def ensure_operator(email: str) -> tuple[UserOut, str | None]:
         user = User(
             email=email,
             is_operator=True,
-            password_hash=_hasher.hash(password),
+            password_hash=await passwords.hashed(password),
             must_change_password=True,
         )
         session.add(user)
@@ -73,12 +97,66 @@ async def ensure_operator(email: str) -> tuple[UserOut, str | None]:
         return _out(user), password
 
 
-async def list_users(actor: Actor) -> Page[UserOut]:
-    """All users by address."""
+async def list_users(actor: Actor, cursor: str | None = None, limit: int = 200) -> Page[UserOut]:
+    """All users by address, one page. Operators."""
     require_operator(actor, "list all users")
+    query = select(User).order_by(User.email).limit(limit + 1)
+    if cursor:
+        query = query.where(User.email > paging.decode(cursor, str)[0])
     async with get_session() as session:
-        rows = await session.scalars(select(User).order_by(User.email))
-        return Page(items=tuple(_out(row) for row in rows))
+        found = [_out(row) for row in await session.scalars(query)]
+    return paging.page(found, limit, lambda user: (user.email,))
+
+
+async def set_disabled(actor: Actor, email: str, *, disabled: bool) -> UserOut:
+    """Shut a person out at once, sessions and tokens included, or let them in again. Operators."""
+    require_operator(actor, "disable users")
+    async with get_session() as session:
+        user = await _require(session, email)
+        if user.id == actor.user_id:
+            raise ConflictError("You cannot disable yourself.", "Ask another operator.")
+        user.disabled_at = clock.now() if disabled else None
+        await sessions.end_all(session, user.id)
+        action = "users.disable" if disabled else "users.enable"
+        await audit.write(session, actor, action, f"users/{user.email}")
+        return _out(user)
+
+
+async def sign_up(
+    *, name: str, email: str, password: str, org_name: str, slug: str, address: str = ""
+) -> UUID:
+    """Register oneself with an org of one's own.
+
+    Raises:
+        PermissionDeniedError: this install takes nobody.
+        ConflictError: the address has an account, or the slug is taken.
+        InvalidInputError: a field; `where["field"]` names it.
+        RateLimitedError: too many from this address.
+    """
+    if not settings.signup:
+        raise PermissionDeniedError(
+            "This install takes no sign-ups.",
+            "Ask its operator for an invitation.",
+            code="signup_closed",
+        )
+    if address:
+        await throttle.take(SIGN_UPS, address, "sign-ups", "Go on later.")
+    orgs.check_slug(slug)
+    orgs.checked_name(org_name)
+    hashed = await new_hash(password, email, name)
+    async with get_session() as session:
+        if await session.scalar(select(Org.id).where(Org.slug == slug)):
+            raise ConflictError(f"The slug '{slug}' is taken.", "Choose another slug.", org=slug)
+        user = await add(session, email, name=name, password_hash=hashed)
+        actor = Actor(user.email, user_id=user.id, via="api", address=address or None)
+        await audit.write(session, actor, "users.create", f"users/{user.email}")
+    try:
+        await orgs.create(actor, slug, org_name)
+    except FabricError:  # somebody took the slug meanwhile: as if nothing had happened
+        async with get_session() as session:
+            await session.delete(await session.get_one(User, user.id))
+        raise
+    return user.id
 
 
 async def me(actor: Actor) -> Me:
@@ -92,9 +170,7 @@ async def me(actor: Actor) -> Me:
     if actor.limits and actor.limits.org_id:
         query = query.where(Org.id == actor.limits.org_id)
     async with get_session() as session:
-        user = await session.get(User, actor.user_id) if actor.user_id else None
-        if user is None:
-            raise UnauthenticatedError("Nobody is signed in.", "Sign in first.")
+        user = await _myself(session, actor)
         rows = await session.execute(query)
         found = [MyOrg(slug=slug, name=name, role=Role(role)) for slug, name, role in rows]
         return Me(
@@ -102,109 +178,183 @@ async def me(actor: Actor) -> Me:
             email=user.email,
             name=user.name,
             is_operator=actor.is_operator,
-            must_change_password=user.must_change_password,
+            must_change_password=actor.must_change_password,
             orgs=tuple(found),
         )
 
 
-async def issue_token(actor: Actor, email: str, name: str = "cli") -> TokenOut:
-    """A new API token that acts as the user; shown this once. Raises NotFoundError."""
-    require_operator(actor, "issue tokens for others")
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+async def rename(actor: Actor, name: str) -> Me:
+    """Change one's own name. Raises InvalidInputError."""
+    _require_unlimited(actor)
     async with get_session() as session:
-        user = await _find(session, _normalized(email))
-        if user is None:
-            raise NotFoundError(
-                f"There is no user {email}.", f"Create it: etlfabric users create {email}"
-            )
-        row = ApiToken(
-            user_id=user.id,
-            name=name,
-            token_hash=_digest(token),
-            expires_at=clock.now() + TOKEN_LIFETIME,
-        )
-        session.add(row)
-        await session.flush()
-        return TokenOut(id=row.id, email=user.email, token=token, expires_at=row.expires_at)
+        user = await _myself(session, actor)
+        user.name = _checked_name(name)
+    return await me(actor)
 
 
-async def authenticate(token: str) -> Actor:
-    """Who a bearer token acts as. Raises UnauthenticatedError for unknown, expired, revoked."""
-    query = (
-        select(User, ApiToken.id)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(
-            ApiToken.token_hash == _digest(token),
-            ApiToken.expires_at > func.clock_timestamp(),
-            ApiToken.revoked_at.is_(None),
-            User.disabled_at.is_(None),
-        )
-    )
+async def change_password(actor: Actor, current: str, new: str) -> None:
+    """Set one's own password; all other sessions are signed out.
+
+    Raises UnauthenticatedError for a wrong current one, InvalidInputError for the new.
+    """
+    _require_unlimited(actor)
+    await throttle.count_sign_in(actor.label, "")
     async with get_session() as session:
-        found = (await session.execute(query)).one_or_none()
-        if found is None:
-            raise UnauthenticatedError(
-                "The token is unknown, expired or revoked.",
-                "Issue one: etlfabric users token EMAIL",
-            )
-        user, token_id = found
-        await session.execute(
-            update(ApiToken)
-            .where(ApiToken.id == token_id)
-            .values(last_used_at=func.clock_timestamp())
+        stored = (await _myself(session, actor)).password_hash
+    if not await passwords.matches(stored, current):
+        raise PermissionDeniedError(
+            "The current password is wrong.", "Type it again, or reset it.", code="wrong_password"
         )
-        return _actor(user)
-
-
-async def authenticate_password(email: str, password: str) -> Actor:
-    """Who signs in. The same work and words for unknown people as for a wrong password."""
+    await throttle.forgive(actor.label)
+    if new == current:
+        raise InvalidInputError(
+            "The new password is the old one.", "Choose another.", field="new_password"
+        )
+    hashed = await new_hash(new, actor.label)
     async with get_session() as session:
-        user = await _find(session, email.strip().lower())
-        dummy = _dummy()  # for everybody: the first call makes it
-        stored = user.password_hash if user and user.password_hash else dummy
-        try:
-            _hasher.verify(stored, password)
-        except VerificationError:
-            user = None
-        if user is None or user.disabled_at is not None or stored is dummy:
-            raise UnauthenticatedError("Email or password is wrong.", "Check both, then try again.")
-        return _actor(user)
+        await _store_password(session, await _myself(session, actor), hashed, keep=actor.session_id)
+        await audit.write(session, actor, "users.password", f"users/{actor.label}")
+    await mail.try_to_send(actor.label, *letters.password_changed())
 
 
 async def set_password(email: str, password: str) -> None:
-    """Set a password of at least 12 characters; a one-time one expires with it."""
-    if len(password) < MIN_PASSWORD:
-        raise InvalidInputError(
-            f"The password has {len(password)} characters.",
-            f"Use at least {MIN_PASSWORD}.",
-            field="password",
-        )
+    """Set somebody's password of at least 12 characters; a one-time one expires with it."""
+    hashed = await new_hash(password, email)
     async with get_session() as session:
-        user = await _find(session, _normalized(email))
-        if user is None:
-            raise NotFoundError(f"There is no user {email}.", "Create it first.")
-        user.password_hash, user.must_change_password = _hasher.hash(password), False
+        await _store_password(session, await _require(session, email), hashed)
+
+
+async def one_time_password(actor: Actor, email: str) -> str:
+    """A password that opens nothing but its own change, shown this once. Operators."""
+    require_operator(actor, "reset passwords of others")
+    password = secrets.token_urlsafe(12)
+    hashed = await passwords.hashed(password)
+    async with get_session() as session:
+        user = await _require(session, email)
+        await _store_password(session, user, hashed)
+        user.must_change_password = True
+        await audit.write(session, actor, "users.password", f"users/{user.email}")
+    return password
+
+
+async def check_reset(email: str, address: str = "") -> None:
+    """Count a request for a reset, whoever it names. Raises RateLimitedError."""
+    remedy = "Look for the letter you were sent."
+    await throttle.take(RESETS_PER_PERSON, email.strip().lower()[:254], "requests", remedy)
+    if address:
+        await throttle.take(RESETS_PER_ADDRESS, address, "requests", remedy)
+
+
+async def send_reset(email: str) -> None:
+    """Send a letter by which the person sets a new password; nothing for an unknown address.
+
+    The caller answers before this ends, so that its time tells nothing.
+    """
+    token = tokens.new(tokens.RESET_PREFIX)
+    async with get_session() as session:
+        user = await _find(session, email.strip().lower())
+        if user is None or user.disabled_at is not None:
+            return
+        row = PasswordReset(
+            user_id=user.id,
+            token_hash=tokens.digest(token),
+            expires_at=clock.now() + RESET_LIFETIME,
+        )
+        session.add(row)
+    await mail.try_to_send(user.email, *letters.password_reset(mail.link(f"reset/{token}")))
+
+
+async def reset_password(token: str, password: str) -> None:
+    """Set the password of who was sent the token; all their sessions and other letters end.
+
+    Raises GoneError for a token that is unknown, used or expired, InvalidInputError.
+    """
+    query = select(PasswordReset).where(PasswordReset.token_hash == tokens.digest(token))
+    works = PasswordReset.used_at.is_(None), PasswordReset.expires_at > func.clock_timestamp()
+    async with get_session() as session:
+        found = await session.scalar(query.where(*works))
+        user = await session.get(User, found.user_id) if found else None
+    if found is None or user is None:
+        raise _gone()
+    hashed = await new_hash(password, user.email)
+    async with get_session() as session:
+        locked = await session.scalar(query.where(*works).with_for_update())
+        if locked is None:
+            raise _gone()
+        others = update(PasswordReset).where(PasswordReset.user_id == user.id, works[0])
+        await session.execute(others.values(used_at=func.clock_timestamp()))
+        await _store_password(session, await session.get_one(User, user.id), hashed)
+        actor = Actor(user.email, user_id=user.id, via="api")
+        await audit.write(session, actor, "users.password", f"users/{user.email}")
+    await throttle.forgive(user.email)
+    await mail.try_to_send(user.email, *letters.password_changed())
+
+
+async def new_hash(password: str, email: str, name: str = "") -> str:
+    """The hash of a password that is good enough. Raises InvalidInputError."""
+    if fault := passwords.fault(password, email, email.split("@")[0], *filter(None, [name])):
+        raise InvalidInputError(
+            fault, f"Use at least {passwords.MIN_LENGTH} characters.", field="password"
+        )
+    return await passwords.hashed(password)
+
+
+def normalized(email: str) -> str:
+    """As it is stored and compared. Raises InvalidInputError."""
+    email = email.strip().lower()
+    if not _EMAIL.fullmatch(email) or not email.isprintable():
+        shown = "".join(char for char in email[:80] if char.isprintable())
+        raise InvalidInputError(
+            f"'{shown}' is not an email address.", "Write name@domain.", field="email"
+        )
+    return email
+
+
+async def _store_password(
+    session: AsyncSession, user: User, hashed: str, keep: UUID | None = None
+) -> None:
+    user.password_hash, user.must_change_password = hashed, False
+    await sessions.end_all(session, user.id, keep)
+
+
+async def _myself(session: AsyncSession, actor: Actor) -> User:
+    user = await session.get(User, actor.user_id) if actor.user_id else None
+    if user is None:
+        raise UnauthenticatedError("Nobody is signed in.", "Sign in first.")
+    return user
+
+
+def _require_unlimited(actor: Actor) -> None:
+    if actor.limits is not None:
+        raise PermissionDeniedError(
+            "A limited token does not change its owner's account.", "Sign in, then do it."
+        )
+
+
+async def _require(session: AsyncSession, email: str) -> User:
+    user = await _find(session, normalized(email))
+    if user is None:
+        raise NotFoundError(
+            f"There is no user {email}.", f"Create it: etlfabric users create {email}"
+        )
+    return user
 
 
 async def _find(session: AsyncSession, email: str) -> User | None:
     return await session.scalar(select(User).where(User.email == email))
 
 
-def _normalized(email: str) -> str:
-    email = email.strip().lower()
-    if not _EMAIL.fullmatch(email):
+def _checked_name(name: str) -> str | None:
+    name = " ".join(name.split())
+    if len(name) > MAX_NAME or not name.isprintable():
         raise InvalidInputError(
-            f"'{email[:80]}' is not an email address.", "Write name@domain.", field="email"
+            "That cannot be a name.", f"Use up to {MAX_NAME} visible characters.", field="name"
         )
-    return email
+    return name or None
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
-
-
-def _actor(user: User) -> Actor:
-    return Actor(user.email, user_id=user.id, is_operator=user.is_operator)
+def _gone() -> GoneError:
+    return GoneError("This link has expired or was used.", "Request a new one.")
 
 
 def _out(user: User) -> UserOut:

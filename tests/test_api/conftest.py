@@ -8,13 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
+from argon2 import PasswordHasher
 
 from etlfabric_dagster.api.app import create_app
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.models import Membership
+from etlfabric_dagster.models import Membership, User
 from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import orgs, users
+from etlfabric_dagster.services import orgs, tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
 BASE = "http://api.test/api/v1"
@@ -45,20 +47,32 @@ async def client(migrated) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def _untried(client: httpx.AsyncClient, valkey) -> None:
+    """Nobody has tried anything yet, and the client holds no cookie."""
+    client.cookies.clear()
+    with redis.Redis.from_url(valkey.url) as server:
+        for key in server.scan_iter("LIMITS*"):
+            server.delete(key)
+
+
 @pytest.fixture(scope="session")
 def register(migrated, make_slug) -> Register:
     """Make a person: `await register()`, `register(org, "viewer")` or `register(operator=True)`."""
+    password = "correct horse battery"
+    hashed = PasswordHasher().hash(password)  # once: it is slow on purpose
 
     async def make(
         org: OrgOut | None = None, role: Role | str | None = None, *, operator: bool = False
     ) -> Person:
-        email, password = f"{make_slug()}@example.com", "correct horse battery"
+        email = f"{make_slug()}@example.com"
         user = await users.create(OPERATOR, email, operator=operator)
-        await users.set_password(email, password)
+        async with get_session() as session:
+            (await session.get_one(User, user.id)).password_hash = hashed
         if org is not None and role is not None:
             async with get_session() as session:
                 session.add(Membership(org_id=org.id, user_id=user.id, role=Role(role)))
-        token = (await users.issue_token(OPERATOR, email)).token
+        token = (await tokens.issue_for(OPERATOR, email)).token
         return Person(email, password, token)
 
     return make

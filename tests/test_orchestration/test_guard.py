@@ -15,7 +15,7 @@ from etlfabric_dagster.orchestration import guard
 from etlfabric_dagster.orchestration.webserver import create_app
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 from etlfabric_dagster.schemas.orgs import OrgOut
-from etlfabric_dagster.services import throttle, users
+from etlfabric_dagster.services import throttle, tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
 HOST = "http://dagster.test"
@@ -42,7 +42,7 @@ async def make_user(migrated: Settings, make_slug: Callable[[], str]) -> Callabl
         email = f"{make_slug()}@example.org"
         await users.create(OPERATOR, email, operator=operator)
         await users.set_password(email, PASSWORD)
-        return email, (await users.issue_token(OPERATOR, email)).token
+        return email, (await tokens.issue_for(OPERATOR, email)).token
 
     return make
 

@@ -1,65 +1,208 @@
-"""Signing in and out."""
+"""Signing up, in and out; passwords; the caller's own account."""
 
 from __future__ import annotations
 
-from fastapi import Request, Response
-from pydantic import SecretStr
+from typing import Annotated
 
-from etlfabric_dagster.api.deps import AUDIENCE, COOKIE, CurrentActor, client_address
+from fastapi import BackgroundTasks, Depends, Request, Response
+from pydantic import Field, SecretStr
+
+from etlfabric_dagster.api.cookies import drop_cookie, set_cookie
+from etlfabric_dagster.api.deps import (
+    AUDIENCE,
+    CurrentActor,
+    anybody,
+    client_address,
+    require_own_origin,
+)
 from etlfabric_dagster.api.routing import router as make_router
-from etlfabric_dagster.schemas.base import Value
-from etlfabric_dagster.schemas.people import Me
+from etlfabric_dagster.errors import UnauthenticatedError
+from etlfabric_dagster.schemas.base import Page, Value
+from etlfabric_dagster.schemas.base import Slug as SlugText
+from etlfabric_dagster.schemas.people import Grant, Me, SessionOut
 from etlfabric_dagster.services import sessions, users
 
 router = make_router("auth")
+
+Public = [Depends(anybody)]
+Text = Annotated[str, Field(max_length=400)]
+Secret = Annotated[SecretStr, Field(max_length=1000)]
+
+
+class SignUpIn(Value):
+    """A new person with an org of their own."""
+
+    name: Text = ""
+    email: Text
+    password: Secret
+    org_name: Text
+    slug: SlugText
 
 
 class LoginIn(Value):
     """Who signs in."""
 
-    email: str
-    password: SecretStr
+    email: Text
+    password: Secret
+
+
+class RefreshIn(Value):
+    """The refresh token of the answer before."""
+
+    refresh_token: Secret
+
+
+class CodeIn(Value):
+    """A one-time code of the control panel."""
+
+    code: Secret
+
+
+class EmailIn(Value):
+    """Whose password is to be reset."""
+
+    email: Text
+
+
+class ResetIn(Value):
+    """The token of the letter, and the new password."""
+
+    token: Secret
+    password: Secret
+
+
+class PasswordIn(Value):
+    """Own password, old and new."""
+
+    current_password: Secret
+    new_password: Secret
+
+
+class MeIn(Value):
+    """What a person may change about themself."""
+
+    name: Text
 
 
 class SignedIn(Value):
-    """An access token; the same is set as an HttpOnly cookie."""
+    """Tokens of a session; the session is also set as an HttpOnly cookie."""
 
     access_token: str
     token_type: str = "bearer"  # noqa: S105 - the scheme, not a secret
     expires_in_s: int
+    refresh_token: str
+    must_change_password: bool
 
 
-@router.post("/login")
-async def login(request: Request, response: Response, given: LoginIn) -> SignedIn:
-    """Sign in with email and password."""
-    token = await sessions.sign_in(
-        given.email,
-        given.password.get_secret_value(),
-        AUDIENCE,
-        user_agent=request.headers.get("user-agent", ""),
+@router.post("/signup", status_code=201, dependencies=Public)
+async def sign_up(request: Request, response: Response, given: SignUpIn) -> SignedIn:
+    """Register with an org of one's own, and sign in."""
+    user_id = await users.sign_up(
+        name=given.name,
+        email=given.email,
+        password=given.password.get_secret_value(),
+        org_name=given.org_name,
+        slug=given.slug,
         address=client_address(request) or "",
     )
-    seconds = int(sessions.LIFETIME.total_seconds())
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=seconds,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
+    return _signed_in(
+        request, response, await sessions.open_for(user_id, AUDIENCE, **_from(request))
     )
-    return SignedIn(access_token=token, expires_in_s=seconds)
+
+
+@router.post("/login", dependencies=Public)
+async def login(request: Request, response: Response, given: LoginIn) -> SignedIn:
+    """Sign in with email and password."""
+    grant = await sessions.sign_in(
+        given.email, given.password.get_secret_value(), AUDIENCE, **_from(request)
+    )
+    return _signed_in(request, response, grant)
+
+
+@router.post("/refresh", dependencies=Public)
+async def refresh(request: Request, response: Response, given: RefreshIn) -> SignedIn:
+    """New tokens for old. A refresh token works once; used twice, its session ends."""
+    grant = await sessions.refresh(given.refresh_token.get_secret_value(), AUDIENCE)
+    return _signed_in(request, response, grant)
+
+
+@router.post("/exchange", dependencies=Public)
+async def exchange(request: Request, response: Response, given: CodeIn) -> SignedIn:
+    """The cookie of a session that the control panel opened: a code works once, for a minute."""
+    require_own_origin(request)
+    grant = await sessions.exchange(given.code.get_secret_value(), AUDIENCE)
+    return _signed_in(request, response, grant)
 
 
 @router.post("/logout", status_code=204)
-async def logout(request: Request, response: Response, _actor: CurrentActor) -> None:
-    """End this session, at once and everywhere its tokens are."""
-    _, _, bearer = request.headers.get("authorization", "").partition(" ")
-    await sessions.sign_out(bearer.strip() or request.cookies.get(COOKIE, ""), AUDIENCE)
-    response.delete_cookie(COOKIE)
+async def logout(request: Request, response: Response, actor: CurrentActor) -> None:
+    """End this session, at once, whatever holds its tokens."""
+    if actor.session_id is None:
+        raise UnauthenticatedError(
+            "An API token has no session to end.", "Revoke the token instead."
+        )
+    await sessions.end(actor.session_id)
+    drop_cookie(request, response)
 
 
 @router.get("/me")
 async def me(actor: CurrentActor) -> Me:
     """Who is signed in, and their orgs."""
     return await users.me(actor)
+
+
+@router.patch("/me")
+async def update_me(actor: CurrentActor, given: MeIn) -> Me:
+    """Change one's own name."""
+    return await users.rename(actor, given.name)
+
+
+@router.post("/password", status_code=204)
+async def change_password(actor: CurrentActor, given: PasswordIn) -> None:
+    """Change one's own password; all other sessions are signed out."""
+    await users.change_password(
+        actor, given.current_password.get_secret_value(), given.new_password.get_secret_value()
+    )
+
+
+@router.post("/forgot", status_code=202, dependencies=Public)
+async def forgot_password(request: Request, later: BackgroundTasks, given: EmailIn) -> None:
+    """Send a letter to set a new password. The answer is the same for unknown addresses."""
+    await users.check_reset(given.email, client_address(request) or "")
+    later.add_task(users.send_reset, given.email)
+
+
+@router.post("/reset", status_code=204, dependencies=Public)
+async def reset_password(given: ResetIn) -> None:
+    """Set a new password with the token of the letter; all sessions are signed out."""
+    await users.reset_password(given.token.get_secret_value(), given.password.get_secret_value())
+
+
+@router.get("/sessions")
+async def list_sessions(actor: CurrentActor) -> Page[SessionOut]:
+    """Where one is signed in."""
+    return await sessions.list_own(actor)
+
+
+@router.delete("/sessions", status_code=204)
+async def end_sessions(request: Request, response: Response, actor: CurrentActor) -> None:
+    """Sign oneself out everywhere."""
+    await sessions.end_own(actor)
+    drop_cookie(request, response)
+
+
+def _from(request: Request) -> dict[str, str]:
+    return {
+        "user_agent": request.headers.get("user-agent", ""),
+        "address": client_address(request) or "",
+    }
+
+
+def _signed_in(request: Request, response: Response, grant: Grant) -> SignedIn:
+    set_cookie(request, response, grant)
+    return SignedIn(
+        access_token=grant.access_token,
+        expires_in_s=grant.expires_in_s,
+        refresh_token=grant.refresh_token,
+        must_change_password=grant.must_change_password,
+    )
