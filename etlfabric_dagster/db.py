@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from etlfabric_dagster import queue
@@ -41,6 +43,16 @@ async def dispose() -> None:
     found = _engines.pop(asyncio.get_running_loop(), None)
     if found is not None:
         await found.dispose()
+
+
+def is_away(exc: BaseException) -> bool:
+    """Whether the error says that the database cannot be reached now, and nothing about the work.
+
+    Dagster's own connections are told too.
+    """
+    if isinstance(exc, DBAPIError):
+        return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
+    return isinstance(exc, OSError | asyncpg.InterfaceError | asyncpg.PostgresConnectionError)
 
 
 def tenant_schema(org_id: UUID) -> str:

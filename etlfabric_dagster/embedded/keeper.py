@@ -15,13 +15,13 @@ from typing import Any
 
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import kernel
-from etlfabric_dagster.errors import ConflictError
+from etlfabric_dagster.errors import ConflictError, SandboxError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.sandbox import server
 from etlfabric_dagster.sandbox.client import SandboxClient
 
 LOOK_S = 1.0
-READY_TIMEOUT_S = 120
+READY_TIMEOUT_S = 300
 
 
 class SandboxKeeper:
@@ -37,8 +37,14 @@ class SandboxKeeper:
         self._thread.start()
 
     def wait_ready(self, **_: Any) -> None:
-        """Blocking. Raises SandboxError."""
-        SandboxClient(self._path).wait_ready(READY_TIMEOUT_S)
+        """Blocking. Ends the process when it never is: Celery goes on after any other error, and
+        every run would fail.
+        """
+        try:
+            SandboxClient(self._path).wait_ready(READY_TIMEOUT_S)
+        except SandboxError as exc:
+            log.error("sandbox.never_ready", error=exc.message)
+            raise SystemExit(1) from exc
 
     def stop(self) -> None:
         """End the server, if it is ours. Blocking."""

@@ -6,8 +6,11 @@ Optional: runs, schedules and retention need none of it.
 from __future__ import annotations
 
 import signal
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NoReturn
+
+import dagster as dg
 
 from etlfabric_dagster import logs
 from etlfabric_dagster.config import settings
@@ -19,19 +22,25 @@ from etlfabric_dagster.orchestration.instance import open_instance
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 
 
+@contextmanager
+def working(instance: dg.DagsterInstance) -> Iterator[DagsterDaemonController]:
+    """Dagster's daemons at work, in threads, while the context is open."""
+    with ExitStack() as stack:
+        context = stack.enter_context(FabricProcessContext(instance))
+        daemons = [stack.enter_context(one) for one in create_daemons_from_instance(instance)]
+        yield stack.enter_context(DagsterDaemonController(context, daemons))
+
+
 def main() -> None:
     """Run until SIGTERM. Blocking."""
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with ExitStack() as stack:
-            instance = stack.enter_context(open_instance(settings))
-            context = stack.enter_context(FabricProcessContext(instance))
-            daemons = [stack.enter_context(one) for one in create_daemons_from_instance(instance)]
-            controller = stack.enter_context(DagsterDaemonController(context, daemons))
-            controller.check_daemon_loop()
-    except KeyboardInterrupt:
-        return
+    with (
+        suppress(KeyboardInterrupt),
+        open_instance(settings) as instance,
+        working(instance) as controller,
+    ):
+        controller.check_daemon_loop()
 
 
 def _interrupt(*_: Any) -> NoReturn:

@@ -80,6 +80,7 @@ class _Execution:
             self._fail(verdicts.info(exc))
         except Exception as exc:
             self._lease.require()
+            self._lease.give_up(exc)
             log.error("attempt.failed", run=str(self._claimed.run_id), exc_info=True)
             self._fail(verdicts.info(verdicts.unforeseen(self._claimed.run_id, exc)))
 

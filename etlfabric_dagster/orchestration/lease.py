@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from etlfabric_dagster import aio
+from etlfabric_dagster.db import is_away
 from etlfabric_dagster.errors import LeaseLostError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration.compat import DagsterExecutionInterruptedError
@@ -83,6 +84,18 @@ class Lease:
             with self._calls:
                 self._call = None
             call.close()
+
+    def give_up(self, exc: BaseException) -> None:
+        """The platform's database went away under the attempt: leave the run to another one, which
+        follows when the lease has expired. Raises LeaseLostError when that is what `exc` says.
+        """
+        if is_away(exc):
+            self.lose()
+            raise LeaseLostError(
+                f"Attempt {self._claimed.number} of run {self._claimed.run_id} lost the platform's"
+                f" database ({type(exc).__name__}).",
+                "Nothing to do: another attempt follows.",
+            ) from exc
 
     def lose(self) -> None:
         """A write was refused: stop."""

@@ -246,6 +246,7 @@ class AttemptRunner:
             raise self._failure(exc) from exc
         except Exception as exc:
             self._lease.check()
+            self._lease.give_up(exc)
             log.error("step.failed", run=str(self._claimed.run_id), exc_info=True)
             raise self._failure(verdicts.unforeseen(self._claimed.run_id, exc)) from None
 

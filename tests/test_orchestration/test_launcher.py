@@ -11,10 +11,11 @@ import dagster as dg
 import pytest
 
 from etlfabric_dagster.orchestration import agreement
+from etlfabric_dagster.orchestration.definitions import dbt_nodes
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.runs import RunOut, RunStatus
-from etlfabric_dagster.services import orgs, runs
+from etlfabric_dagster.services import orgs, runs, snapshots
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_orchestration.test_workspace import graphql
 
@@ -33,12 +34,13 @@ def context(published: OrgOut, instance: dg.DagsterInstance) -> Iterator[FabricP
 
 
 async def launch(
-    context: FabricProcessContext, org: OrgOut, job: str, *assets: str
+    context: FabricProcessContext, org: OrgOut, job: str, *assets: str, **selection: Any
 ) -> dict[str, Any]:
     selector: dict[str, Any] = {
         "repositoryLocationName": org.slug,
         "repositoryName": "__repository__",
         "pipelineName": job,
+        **selection,
     }
     if assets:
         selector["assetSelection"] = [{"path": [org.slug, *a.split("/")]} for a in assets]
@@ -74,6 +76,22 @@ async def test_a_selection_inside_one_pipeline_is_a_partial_run(
     assert run.pipeline == "shop"
     assert run.selection.streams == ("orders",)
     assert run.selection.models == ("daily_orders",)
+
+
+async def test_a_selection_of_checks_alone_is_a_run_that_loads_and_builds_nothing(
+    published: OrgOut, context: FabricProcessContext
+) -> None:
+    nodes = dbt_nodes(await snapshots.load(published.slug))
+    unique_id, check = next(iter(nodes.checks.items()))
+    key = {"path": list(check.key.asset_key.path)}
+    chosen = {"assetKey": key, "name": check.key.name}
+    selection = {"assetSelection": [], "assetCheckSelection": [chosen]}
+    answer = await launch(context, published, "__ASSET_JOB", **selection)
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    run = await ours(published, answer["run"]["runId"])
+    assert run.selection.streams == ()
+    assert run.selection.models == ()
+    assert run.selection.checks == (unique_id,)
 
 
 async def test_a_selection_that_spans_pipelines_is_refused_with_the_remedy(
