@@ -52,6 +52,9 @@ COMMANDS = {
     "overview": Deferred(
         "usage", "overview", "What fails, what is late, what runs next, and how much was loaded."
     ),
+    "lineage": Deferred(
+        "data", "lineage", "What is made of what, from source to mart, and how each fares."
+    ),
     "query": Deferred(
         "dbt_models",
         "query",
@@ -72,6 +75,7 @@ COMMANDS = {
     "runs": Deferred("runs", "app", "Executions of pipelines."),
     "schedules": Deferred("schedules", "app", "When pipelines run."),
     "dbt-models": Deferred("dbt_models", "app", "An org's dbt models."),
+    "data": Deferred("data", "app", "Tables of an org's data."),
     "alerts": Deferred("alerts", "app", "Who is told when a pipeline needs a look."),
     "quotas": Deferred("usage", "app", "What orgs may use."),
     "credentials": Deferred("credentials", "app", "Encryption at rest."),

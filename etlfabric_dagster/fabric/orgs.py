@@ -11,16 +11,18 @@ from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.fabric.base import InOrg, Streams
+from etlfabric_dagster.fabric.data import Data
 from etlfabric_dagster.fabric.insight import Alerts
 from etlfabric_dagster.fabric.sources import Connections, Pipelines, Uploads
 from etlfabric_dagster.fabric.work import DbtModels, Runs, Schedules
+from etlfabric_dagster.schemas.data import Lineage
 from etlfabric_dagster.schemas.dbt_models import TableResult
 from etlfabric_dagster.schemas.health import Overview
 from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut
 from etlfabric_dagster.schemas.pipelines import PipelineOut
 from etlfabric_dagster.schemas.streams import SchemaPolicy
 from etlfabric_dagster.schemas.usage import QuotaState, UsageReport
-from etlfabric_dagster.services import dbt_models, orgs, overview, quotas, usage
+from etlfabric_dagster.services import dbt_models, lineage, orgs, overview, quotas, usage
 from etlfabric_dagster.services.export import ExportReport, export
 from etlfabric_dagster.services.scope import Actor
 
@@ -77,6 +79,7 @@ class Org(InOrg):
         self.dbt_models = DbtModels(actor, info.slug)
         self.uploads = Uploads(actor, info.slug)
         self.alerts = Alerts(actor, info.slug)
+        self.data = Data(actor, info.slug)
 
     @property
     def slug(self) -> str:
@@ -142,6 +145,18 @@ class Org(InOrg):
         True
         """
         return self._scoped(overview.show)
+
+    def lineage(
+        self, focus: str | None = None, *, depth: int | None = None, columns: bool = False
+    ) -> Lineage:
+        """What is made of what, from source to mart, or what is around one node.
+
+        >>> [node.id for node in demo.lineage("marts.daily_orders", depth=0).nodes]
+        ['marts.daily_orders']
+        """
+        return self._scoped(
+            lambda scope: lineage.graph(scope, focus=focus, depth=depth, columns=columns)
+        )
 
     def set_quota(
         self, *, rows_per_month: int | None = None, storage_bytes: int | None = None

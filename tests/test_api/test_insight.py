@@ -43,6 +43,9 @@ async def test_editor_makes_a_rule_that_a_viewer_reads_and_may_not_change(
         "usage",
         "overview",
         "overview/pipelines",
+        "data",
+        "lineage",
+        "dbt-history?path=marts/one.sql",
     ],
 )
 async def test_stranger_reads_a_foreign_org_as_missing(client, people, path):
@@ -76,3 +79,19 @@ async def test_metrics_carry_pipelines_beside_the_install(client, people, monkey
     assert "# TYPE etlfabric_pipeline_rows_loaded_total counter" in answer.text
     names = [line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "view", ["", "/rows", "/profile", "/csv"], ids=["detail", "rows", "profile", "csv"]
+)
+async def test_table_that_is_not_there_is_missing_before_an_answer_begins(client, people, view):
+    url = f"/orgs/{people.org.slug}/data/marts/nosuch{view}"
+    answer = await client.get(url, headers=people.viewer.headers)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_viewer_may_not_edit_streams_in_bulk(client, people):
+    url = f"/orgs/{people.org.slug}/streams/edit"
+    given = {"pipeline": "shop", "change": {"selected": True}}
+    answer = await client.post(url, headers=people.viewer.headers, json=given)
+    assert answer.status_code == 403

@@ -16,7 +16,7 @@ import typer
 import etlfabric_dagster
 from etlfabric_dagster.cli import app
 from etlfabric_dagster.config import Settings
-from etlfabric_dagster.fabric import Org, Orgs, Run, Users, insight, sources, work
+from etlfabric_dagster.fabric import Org, Orgs, Run, Users, data, insight, sources, work
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,7 +27,7 @@ MENTION = re.compile(r"(?:\$ uv run |`)(etlfabric [^`\n]*)")
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)]*)?\)")
 PARTS = (
     *(Orgs, Org, Run, Users, sources.Connections, sources.Pipelines, sources.Uploads),
-    *(work.Runs, work.Schedules, work.DbtModels, insight.Alerts),
+    *(work.Runs, work.Schedules, work.DbtModels, insight.Alerts, data.Data),
 )
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 

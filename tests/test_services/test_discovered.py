@@ -7,9 +7,8 @@ import io
 import pytest
 from sqlalchemy import select, update
 
-from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import InvalidInputError, NotFoundError
-from etlfabric_dagster.models import Connection, Run, Stream
+from etlfabric_dagster.models import Connection, Stream
 from etlfabric_dagster.schemas.discovered import BulkChange, StreamFilter
 from etlfabric_dagster.schemas.runs import ErrorInfo, RunStatus, StreamResult
 from etlfabric_dagster.schemas.streams import ColumnPolicy, LoadMode
@@ -24,6 +23,7 @@ from etlfabric_dagster.services import (
     uploads,
 )
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from tests.test_services.ended_runs import empty_queue
 
 NAMES = ("crm_contacts", "crm_deals", "orders", "refunds")
 
@@ -155,14 +155,13 @@ async def stop_at_column(slug: str, column: str) -> None:
     where = {"stream": "orders", "table": "orders", "column": column, "type": "text"}
     error = ErrorInfo(message="frozen", code="frozen_schema", where=where)
     result = StreamResult(status="failed", error=error)
-    await leases.record_stream(claimed.run_id, claimed.token, "orders", result)
+    await leases.record(claimed.run_id, claimed.token, {"orders": result})
     await leases.finish(claimed.run_id, claimed.token, RunStatus.FAILED, error)
 
 
 @pytest.mark.parametrize("accept", [True, False], ids=["accepted", "dropped"])
 async def test_column_that_stopped_a_frozen_stream_waits_until_it_is_decided(shop, accept):
-    async with get_session() as session:
-        await session.execute(update(Run).values(status="canceled"))
+    await empty_queue()
     await stop_at_column(shop, "discount_code")
     async with org_scope(OPERATOR, shop) as scope:
         (waiting,) = await edits.pending_columns(scope, "shop")

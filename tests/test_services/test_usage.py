@@ -14,7 +14,7 @@ from etlfabric_dagster.models import Run, Schedule, UsageDay
 from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.services import leases, metrics, quotas, runs, schedules, usage
 from etlfabric_dagster.services.scope import OPERATOR, Actor, org_scope
-from tests.test_services.ended_runs import add_pipeline, end_run
+from tests.test_services.ended_runs import add_pipeline, empty_queue, end_run
 
 FAILED, SUCCEEDED = RunStatus.FAILED, RunStatus.SUCCEEDED
 
@@ -40,6 +40,7 @@ async def test_days_and_pipelines_sum_to_the_total_of_the_runs(org):
 
 async def test_lost_attempt_counts_its_seconds_and_no_run(org):
     await add_pipeline(org.slug)
+    await empty_queue()
     async with org_scope(OPERATOR, org.slug) as scope:
         run_id = (await runs.start(scope, "shop")).id
     claimed = await leases.claim(run_id, "w1")

@@ -1,0 +1,84 @@
+"""The data browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Query
+from fastapi.responses import StreamingResponse
+
+from etlfabric_dagster.api.deps import CurrentActor, PageQuery, Scoped, Slug
+from etlfabric_dagster.api.routing import org_router
+from etlfabric_dagster.schemas.base import Page
+from etlfabric_dagster.schemas.data import DataLayer, Profile, TableDetail, TableInfo
+from etlfabric_dagster.schemas.dbt_models import TableResult
+from etlfabric_dagster.services import data
+
+router = org_router("data")
+
+
+@router.get("")
+async def list_tables(
+    scope: Scoped,
+    page: PageQuery,
+    layer: Annotated[DataLayer | None, Query(alias="schema")] = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
+) -> Page[TableInfo]:
+    """Tables and views by schema and name, with estimates and sizes."""
+    return await data.list_tables(scope, layer=layer, q=q, cursor=page.cursor, limit=page.limit)
+
+
+@router.get("/{layer}/{table}")
+async def get_table(scope: Scoped, layer: DataLayer, table: str) -> TableDetail:
+    """One table with its columns."""
+    return await data.describe(scope, layer, table)
+
+
+@router.get("/{layer}/{table}/rows")
+async def list_rows(
+    actor: CurrentActor,
+    slug: Slug,
+    layer: DataLayer,
+    table: str,
+    order_by: Annotated[str | None, Query(max_length=200)] = None,
+    descending: bool = False,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> TableResult:
+    """Some rows, in the table's own order unless a column is named."""
+    return await data.rows(
+        actor,
+        slug,
+        layer,
+        table,
+        order_by=order_by,
+        descending=descending,
+        offset=offset,
+        limit=limit,
+    )
+
+
+@router.get("/{layer}/{table}/profile")
+async def profile_table(actor: CurrentActor, slug: Slug, layer: DataLayer, table: str) -> Profile:
+    """Nulls, distinct values, least and greatest of each column, in at most 50,000 rows."""
+    return await data.profile(actor, slug, layer, table)
+
+
+@router.get("/{layer}/{table}/csv", response_class=StreamingResponse)
+async def download_table(
+    actor: CurrentActor, slug: Slug, layer: DataLayer, table: str
+) -> StreamingResponse:
+    """The whole table as CSV, streamed."""
+    pieces = data.csv(actor, slug, layer, table)
+    first = await anext(pieces)  # what refuses does so before the answer begins
+
+    async def answer() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    name = quote(f"{layer}_{table}.csv")
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+    return StreamingResponse(answer(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,250 @@
+"""The data browser reads as the tenant's login; lineage leads from source to mart."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from etlfabric_dagster.errors import InvalidInputError, NotFoundError, TransformError
+from etlfabric_dagster.models import Connection, Pipeline, Stream
+from etlfabric_dagster.schemas.data import DataLayer, NodeState
+from etlfabric_dagster.schemas.runs import ErrorInfo, NodeResult, RunStatus, StreamResult
+from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
+from etlfabric_dagster.services import data, dbt_models, leases, lineage, orgs, runs
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from tests.test_services.ended_runs import empty_queue
+
+RAW, MARTS = DataLayer.RAW, DataLayer.MARTS
+
+
+@pytest.fixture
+def tables(org, warehouse, interactive_worker) -> str:
+    """A raw table with 30 rows and odd names, and a view over it in the marts."""
+    with psycopg.connect(
+        host=warehouse.host,
+        port=warehouse.port,
+        dbname=warehouse.database,
+        user=warehouse.username,
+        password=warehouse.password,
+    ) as conn:
+        conn.execute(
+            f"""CREATE TABLE "{warehouse.raw}"."shop__or""ders" AS
+            SELECT g AS id, CASE WHEN g % 3 = 0 THEN NULL ELSE 'c' || g % 2 END AS "Cu""stomer",
+                (g * 1.5)::numeric(10,2) AS amount, jsonb_build_object('a', g % 2) AS extra,
+                ARRAY[g] AS tags, g > 15 AS late, DATE '2026-01-01' + g AS day
+            FROM generate_series(1, 30) g"""
+        )
+        conn.execute(f'ANALYZE "{warehouse.raw}"."shop__or""ders"')
+        conn.execute(f'CREATE TABLE "{warehouse.raw}"._dlt_loads (load_id text)')
+        conn.execute(
+            f"""CREATE VIEW "{warehouse.marts}".daily AS
+            SELECT day, amount FROM "{warehouse.raw}"."shop__or""ders" """
+        )
+        conn.execute(f'CREATE VIEW "{warehouse.marts}".broken AS SELECT 1 / (random() * 0) AS x')
+    return org.slug
+
+
+TABLE = 'shop__or"ders'
+
+
+async def test_tables_are_listed_with_estimates_and_sizes(tables):
+    async with org_scope(OPERATOR, tables) as scope:
+        page = await data.list_tables(scope)
+        raw = await data.describe(scope, RAW, TABLE)
+    assert [(t.db_schema, t.name, t.kind) for t in page.items] == [
+        ("marts", "broken", "view"),
+        ("marts", "daily", "view"),
+        ("raw", TABLE, "table"),
+    ]
+    assert (raw.rows_estimate, raw.columns) == (30, 7)
+    assert raw.size_bytes >= 8192
+    assert raw.column_list[2] == ColumnInfo(name="amount", type="numeric(10,2)")
+
+
+async def test_tables_are_searched_and_paged(tables):
+    async with org_scope(OPERATOR, tables) as scope:
+        assert [t.name for t in (await data.list_tables(scope, q="DAI")).items] == ["daily"]
+        assert len((await data.list_tables(scope, layer=MARTS)).items) == 2
+        first = await data.list_tables(scope, limit=2)
+        second = await data.list_tables(scope, limit=2, cursor=first.next)
+    assert [t.name for t in second.items] == [TABLE]
+    assert second.next is None
+
+
+async def test_rows_come_in_pages_ordered_by_any_column(tables):
+    page = await data.rows(
+        OPERATOR, tables, RAW, TABLE, order_by="id", descending=True, offset=5, limit=3
+    )
+    assert [row[0] for row in page.rows] == [25, 24, 23]
+    by_odd_name = await data.rows(OPERATOR, tables, RAW, TABLE, order_by='Cu"stomer', limit=1)
+    assert by_odd_name.rows[0][1] == "c0"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"order_by": "id; drop table x"}, {"limit": 0}, {"limit": 1001}, {"offset": -1}],
+    ids=["column", "none", "many", "negative"],
+)
+async def test_page_that_cannot_be_is_refused(tables, options):
+    with pytest.raises(InvalidInputError):
+        await data.rows(OPERATOR, tables, RAW, TABLE, **options)
+
+
+async def test_profile_counts_nulls_and_distinct_values_and_finds_the_ends(tables):
+    found = await data.profile(OPERATOR, tables, RAW, TABLE)
+    assert (found.rows, found.complete) == (30, True)
+    columns = {column.name: column for column in found.columns}
+    odd = columns['Cu"stomer']
+    assert (odd.nulls, odd.distinct, odd.min, odd.max) == (10, 2, "c0", "c1")
+    assert (columns["amount"].min, columns["amount"].max) == ("1.50", "45.00")
+    assert (columns["day"].min, columns["day"].max) == ("2026-01-02", "2026-01-31")
+    assert (columns["extra"].distinct, columns["extra"].min) == (2, None)
+    assert (columns["tags"].distinct, columns["late"].distinct) == (30, 2)
+
+
+async def test_csv_is_the_whole_table(tables):
+    pieces = [piece async for piece in data.csv(OPERATOR, tables, MARTS, "daily")]
+    lines = b"".join(pieces).decode().splitlines()
+    assert lines[0] == "day,amount"
+    assert len(lines) == 31
+
+
+async def test_csv_that_nobody_reads_on_gives_its_connection_back(tables, warehouse):
+    with psycopg.connect(
+        host=warehouse.host,
+        port=warehouse.port,
+        dbname=warehouse.database,
+        user=warehouse.username,
+        password=warehouse.password,
+        autocommit=True,
+    ) as conn:
+        conn.execute(
+            f'CREATE VIEW "{warehouse.marts}".large AS'
+            " SELECT repeat('x', 1000) AS x FROM generate_series(1, 1000000)"
+        )
+    download = data.csv(OPERATOR, tables, MARTS, "large")
+    await anext(download)
+    await download.aclose()
+
+
+async def test_view_that_fails_is_an_error_with_a_remedy(tables):
+    with pytest.raises(TransformError):
+        await data.rows(OPERATOR, tables, MARTS, "broken")
+    with pytest.raises(TransformError) as failed:
+        async for _ in data.csv(OPERATOR, tables, MARTS, "broken"):
+            pass
+    assert failed.value.remedy
+
+
+async def test_another_orgs_table_is_missing(tables, make_slug):
+    other = await orgs.create(OPERATOR, make_slug(), "Other")
+    async with org_scope(OPERATOR, other.slug) as scope:
+        assert (await data.list_tables(scope)).items == ()
+        with pytest.raises(NotFoundError):
+            await data.describe(scope, RAW, TABLE)
+    with pytest.raises(NotFoundError):
+        await data.rows(OPERATOR, other.slug, RAW, TABLE)
+
+
+@pytest.fixture
+async def shop(org, interactive_worker) -> str:
+    """A loaded stream, its staging model and two marts in a row."""
+    columns = (ColumnInfo(name="id", type="bigint"), ColumnInfo(name="_dlt_id", type="text"))
+    table = TableSchema(table="shop__orders", stream="orders", columns=columns)
+    async with org_scope(OPERATOR, org.slug) as scope:
+        source = Connection(name="shop", connector="rest_api", config={}, secret_names=[])
+        scope.session.add(source)
+        await scope.session.flush()
+        pipeline = Pipeline(
+            name="shop", connection_id=source.id, table_prefix="shop__", schema_policy="evolve"
+        )
+        scope.session.add(pipeline)
+        await scope.session.flush()
+        scope.session.add(
+            Stream(
+                pipeline_id=pipeline.id,
+                name="orders",
+                table_name="shop__orders",
+                mode="full",
+                tables=[table.model_dump(mode="json")],
+            )
+        )
+    await dbt_models.regenerate(OPERATOR, org.slug)
+    daily = "select id from {{ ref('stg_orders') }}"
+    await dbt_models.put(OPERATOR, org.slug, "marts/daily.sql", daily)
+    monthly = "select id from {{ ref('daily') }}"
+    await dbt_models.put(OPERATOR, org.slug, "marts/monthly.sql", monthly)
+    return org.slug
+
+
+async def ran(slug: str, status: RunStatus, models: dict[str, str], stream: StreamResult) -> None:
+    await empty_queue()
+    async with org_scope(OPERATOR, slug) as scope:
+        started = await runs.start(scope, "shop")
+    claimed = await leases.claim(started.id, "w")
+    assert claimed is not None
+    results = {name: NodeResult(status=one, message="why") for name, one in models.items()}
+    await leases.record(claimed.run_id, claimed.token, {"orders": stream}, results)
+    await leases.finish(claimed.run_id, claimed.token, status, None)
+
+
+async def graph(slug: str, **options):
+    async with org_scope(OPERATOR, slug) as scope:
+        found = await lineage.graph(scope, **options)
+    return {node.id: node for node in found.nodes}, found.edges
+
+
+async def test_lineage_leads_from_the_source_to_the_last_mart(shop):
+    nodes, edges = await graph(shop)
+    assert edges == (
+        ("marts.daily", "marts.monthly"),
+        ("raw.shop__orders", "staging.stg_orders"),
+        ("source.shop.orders", "raw.shop__orders"),
+        ("staging.stg_orders", "marts.daily"),
+    )
+    assert {node.state for node in nodes.values()} == {NodeState.FINE, NodeState.NEVER}
+    assert nodes["marts.daily"].pipelines == ("shop",)
+
+
+async def test_lineage_tells_what_failed_and_why(shop):
+    await ran(shop, RunStatus.SUCCEEDED, {"daily": "success"}, StreamResult(rows=1))
+    nodes, _ = await graph(shop)
+    assert {node.state for node in nodes.values()} == {NodeState.FINE}
+    await ran(shop, RunStatus.FAILED, {"daily": "error", "stg_orders": "success"}, StreamResult())
+    nodes, _ = await graph(shop)
+    assert (nodes["marts.daily"].state, nodes["marts.daily"].message) == (NodeState.FAILED, "why")
+    assert nodes["staging.stg_orders"].state is NodeState.FINE
+    broken = StreamResult(status="failed", error=ErrorInfo(message="refused"))
+    await ran(shop, RunStatus.FAILED, {}, broken)
+    nodes, _ = await graph(shop)
+    assert nodes["source.shop.orders"].message == "refused"
+    assert nodes["raw.shop__orders"].state is NodeState.FAILED
+
+
+async def test_focus_shows_what_is_around_it_to_a_depth(shop):
+    nodes, edges = await graph(shop, focus="staging.stg_orders", depth=1)
+    assert set(nodes) == {"raw.shop__orders", "staging.stg_orders", "marts.daily"}
+    assert len(edges) == 2
+    nodes, _ = await graph(shop, focus="marts.monthly")
+    assert len(nodes) == 5
+    with pytest.raises(NotFoundError):
+        await graph(shop, focus="marts.nosuch")
+
+
+async def test_columns_of_existing_tables_come_when_asked_for(shop, warehouse):
+    with psycopg.connect(
+        host=warehouse.host,
+        port=warehouse.port,
+        dbname=warehouse.database,
+        user=warehouse.username,
+        password=warehouse.password,
+    ) as conn:
+        conn.execute(f'CREATE TABLE "{warehouse.raw}".shop__orders (id bigint NOT NULL)')
+    nodes, _ = await graph(shop, columns=True)
+    expected = (ColumnInfo(name="id", type="bigint", nullable=False),)
+    assert nodes["raw.shop__orders"].columns == expected
+    assert nodes["marts.daily"].columns == ()  # not built yet
+
+
+async def test_lineage_of_an_empty_org_is_empty(org):
+    assert await graph(org.slug) == ({}, ())
