@@ -6,10 +6,13 @@ OpenAPI names, and what `FabricRoute` adds.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
+from etlfabric_dagster.api import etags, repeats
 from etlfabric_dagster.api.problems import MEDIA_TYPE, Problem
 
 PROBLEM: dict[int | str, dict[str, Any]] = {
@@ -18,6 +21,28 @@ PROBLEM: dict[int | str, dict[str, Any]] = {
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
+
+
+class FabricRoute(APIRoute):
+    """Repeated creations happen once; edits of an older version are refused."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler with what its headers ask for around it."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            if request.method == "POST" and repeats.HEADER in request.headers:
+                return await repeats.once(request, handler)
+            if request.method in etags.EDITS and etags.HEADER in request.headers:
+                async with etags.unchanged(request):
+                    answer = await handler(request)
+            else:
+                answer = await handler(request)
+            if request.method != "POST":
+                etags.tag(answer)
+            return answer
+
+        return handle
 
 
 def org_router(noun: str, *, path: str | None = None) -> APIRouter:
@@ -31,13 +56,14 @@ def org_router(noun: str, *, path: str | None = None) -> APIRouter:
         prefix=f"/orgs/{{slug}}/{noun if path is None else path}".rstrip("/"),
         tags=[noun],
         responses=PROBLEM,
+        route_class=FabricRoute,
     )
 
 
 def router(noun: str, *, path: str | None = None) -> APIRouter:
     """Routes of the install: `/{noun}`."""
     prefix = f"/{noun if path is None else path}".rstrip("/")
-    return APIRouter(prefix=prefix, tags=[noun], responses=PROBLEM)
+    return APIRouter(prefix=prefix, tags=[noun], responses=PROBLEM, route_class=FabricRoute)
 
 
 def problem_schema() -> dict[str, Any]:
