@@ -68,6 +68,7 @@ COMMANDS = {
     ),
     "orgs": Deferred("orgs", "app", "Organisations."),
     "users": Deferred("users", "app", "People and their tokens."),
+    "audit": Deferred("audit", "app", "Who changed what."),
     "connectors": Deferred("connectors", "app", "Kinds of sources."),
     "connections": Deferred("connections", "app", "Configured sources of an org."),
     "uploads": Deferred("uploads", "app", "Files of an org, for `uploads://` connections."),

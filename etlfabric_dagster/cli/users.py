@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from etlfabric_dagster.aio import run
-from etlfabric_dagster.cli.output import AsJson, show, show_page
+from etlfabric_dagster.cli.output import AsJson, out, print_json, show, show_page
 from etlfabric_dagster.services import tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
@@ -30,6 +30,30 @@ def list_(as_json: AsJson = False) -> None:
     """Everybody."""
     page = run(users.list_users(OPERATOR))
     show_page(page, as_json, ("email", "is_operator", "created_at"), "No users yet.")
+
+
+@app.command("one-time-password")
+def one_time_password(email: str, as_json: AsJson = False) -> None:
+    """Set a password that opens nothing but its own change; it is shown this once."""
+    password = run(users.one_time_password(OPERATOR, email))
+    if as_json:
+        print_json({"email": email, "password": password})
+    else:
+        out.print(password, highlight=False, markup=False)
+
+
+@app.command()
+def disable(email: str, as_json: AsJson = False) -> None:
+    """Shut a person out at once, sessions and tokens included."""
+    user = run(users.set_disabled(OPERATOR, email, disabled=True))
+    show(user, as_json, lambda: f"{user.email} is shut out.")
+
+
+@app.command()
+def enable(email: str, as_json: AsJson = False) -> None:
+    """Let a person in again."""
+    user = run(users.set_disabled(OPERATOR, email, disabled=False))
+    show(user, as_json, lambda: f"{user.email} may sign in again.")
 
 
 @app.command()

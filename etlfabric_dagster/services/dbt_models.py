@@ -119,6 +119,7 @@ async def restore(
 ) -> DbtModelOut:
     """Store an older version again, as a new one. Raises as `put`, and NotFoundError."""
     async with org_scope(actor, slug) as scope:
+        scope.require("dbt_models.put")
         content = await dbt_history.content_of(scope, path, version)
     return await put(actor, slug, path, content, draft=draft, kept_as="restore")
 

@@ -43,9 +43,10 @@ async def invite(actor: Actor, slug: str, email: str, role: Role) -> InvitationM
         PermissionDeniedError: admins invite, only owners invite owners.
         ConflictError: they are a member already, or invited.
     """
-    email, token = users.normalized(email), tokens.new(tokens.INVITE_PREFIX)
+    token = tokens.new(tokens.INVITE_PREFIX)
     async with org_scope(actor, slug) as scope:
         _require(scope, role)
+        email = users.normalized(email)
         await throttle.take(PER_ORG, str(scope.org_id), "invitations", "Go on tomorrow.")
         await _check_new(scope, email)
         row = Invitation(

@@ -8,7 +8,11 @@ The function's name is the operation id of OpenAPI, unique over all modules.
 
 from __future__ import annotations
 
-from etlfabric_dagster.api.deps import CurrentActor, PageQuery, Slug
+from typing import Annotated
+
+from pydantic import Field
+
+from etlfabric_dagster.api.deps import CurrentActor, PageQuery, Scoped, Slug
 from etlfabric_dagster.api.routing import router as make_router
 from etlfabric_dagster.schemas.base import Page, Value
 from etlfabric_dagster.schemas.base import Slug as SlugText
@@ -23,6 +27,12 @@ class OrgIn(Value):
 
     slug: SlugText
     name: str
+
+
+class OrgEdit(Value):
+    """What may change about an org."""
+
+    name: Annotated[str, Field(max_length=400)]
 
 
 @router.get("")
@@ -41,6 +51,12 @@ async def create_org(actor: CurrentActor, given: OrgIn) -> OrgOut:
 async def get_org(actor: CurrentActor, slug: Slug) -> OrgOut:
     """One org."""
     return await orgs.get(actor, slug)
+
+
+@router.patch("/{slug}")
+async def rename_org(scope: Scoped, given: OrgEdit) -> OrgOut:
+    """Change the name that people see; the slug stays. Owners."""
+    return await orgs.rename(scope, given.name)
 
 
 @router.post("/{slug}/suspend")
