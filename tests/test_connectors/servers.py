@@ -7,14 +7,16 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import paramiko
@@ -126,6 +128,23 @@ def _until_it_answers(server: MariaDb) -> None:
 @contextmanager
 def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
     """A throw-away PostgreSQL built with OpenSSL; user `reader`, password `pw`. Its port."""
+    files = {"ca": ca, "crt": certificate, "key": key}
+    settings = {"ssl_ca_file": "../ca", "ssl_cert_file": "../crt", "ssl_key_file": "../key"}
+    with debian_postgres(files, ssl="on", **settings) as (port, _):
+        yield port
+
+
+@contextmanager
+def debian_postgres(
+    files: Mapping[str, Path] = MappingProxyType({}), **settings: str
+) -> Iterator[tuple[int, Path]]:
+    """A throw-away PostgreSQL as the system has it; superuser `reader`, password `pw`.
+
+    Args:
+        files: name → file that is copied for the server's user, into the parent of its data.
+
+    Yields its port, and the folder of its Unix socket.
+    """
     found = sorted(POSTGRES_BIN.glob("*/bin"))
     binaries = Path(needed(str(found[-1]) if found else None, "postgresql"))
     with folder_of("postgres") as (folder, user):
@@ -133,7 +152,7 @@ def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
         common: dict[str, Any] = {"user": user, "cwd": "/", "stdout": subprocess.DEVNULL}
         password = folder / "pw"
         password.write_text("pw")
-        for name, path in (("ca", ca), ("crt", certificate), ("key", key)):
+        for name, path in files.items():
             shutil.copy(path, folder / name)
             if user:
                 shutil.chown(folder / name, user)
@@ -143,18 +162,17 @@ def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
             [binaries / "initdb", "-D", data, "-U", "reader", "--auth=scram-sha-256", "--no-sync",
              f"--pwfile={password}"], check=True, **common,
         )  # fmt: skip
-        settings = {"port": str(port), "listen_addresses": "127.0.0.1", "fsync": "off"}
-        settings |= {"ssl": "on", "ssl_ca_file": f"{folder}/ca", "unix_socket_directories": ""}
-        settings |= {"ssl_cert_file": f"{folder}/crt", "ssl_key_file": f"{folder}/key"}
-        args = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        wanted = {"port": str(port), "listen_addresses": "127.0.0.1", "fsync": "off"}
+        wanted |= {"unix_socket_directories": str(folder)} | settings
+        args = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
         process = subprocess.Popen(
             [binaries / "postgres", "-D", data, *args], stderr=subprocess.DEVNULL, **common
         )
         try:
             _until_it_serves(port)
-            yield port
+            yield port, folder
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # fast: what is connected is ended
             process.wait()
 
 
