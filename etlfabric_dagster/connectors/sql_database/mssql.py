@@ -99,7 +99,8 @@ class SqlServer(Grammar):
 
     def earlier(self, moment: str, seconds: float) -> str:
         """See `Grammar`."""
-        return f"dateadd(millisecond, -{round(seconds * 1000)}, {moment})"
+        whole, fraction = divmod(round(seconds * 1000), 1000)  # dateadd takes no more than 2**31
+        return f"dateadd(millisecond, -{fraction}, dateadd(second, -{whole}, {moment}))"
 
     def limited(self, select: str, rows: int) -> str:
         """See `Grammar`."""
