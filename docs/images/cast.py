@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 FOLDER = Path(__file__).parent
-WIDTH = 104
+WIDTH = 92
 CASTS = {
     "demo": (
         "etlfabric status",
@@ -30,7 +30,7 @@ CASTS = {
         ' order by day desc limit 1"',
     ),
 }
-MAX_LINES = 14
+MAX_LINES = 26
 THEME = TerminalTheme(
     (16, 20, 29),
     (222, 227, 237),
@@ -60,7 +60,7 @@ def main() -> None:
 def _play(console: Console, command: str) -> None:
     console.print(f"[bold cyan]$[/] [bold]{command}[/]", highlight=False)
     for line in AnsiDecoder().decode(_output(command)):
-        console.print(line, highlight=False, no_wrap=True, crop=True)
+        console.print(line, highlight=False, overflow="fold")
     console.print()
 
 
