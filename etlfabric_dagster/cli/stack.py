@@ -52,10 +52,12 @@ def up(
         failed = _await_demo(console)
         if as_json:
             print_json(stack.status())
+        if failed and detach:
+            raise failed
+        if failed:
+            console.print(f"{failed.message}\n{failed.remedy}", style="red", markup=False)
         if not detach:
             _stay(console)
-        elif failed:
-            raise failed
         del leash
     except KeyboardInterrupt:
         with _Progress(console) as progress:
@@ -75,12 +77,11 @@ def _start(console: Console, *, with_demo: bool, leashed: bool) -> IO[bytes] | N
 
 
 def _await_demo(console: Console) -> FabricError | None:
-    """The supervisor loads it, once per install. A demo that fails is told; the stack stays up."""
+    """The supervisor loads it, once per install. Returns why it could not; the stack stays up."""
     try:
         with console.status("Loading the demo …") as line:
             loaded = stack.wait_for_demo(line.update)
     except FabricError as exc:
-        console.print(f"{exc.message}\n{exc.remedy}", style="red", markup=False)
         return exc
     if loaded:
         console.print("The demo is loaded. Look: etlfabric runs list demo")

@@ -14,7 +14,7 @@ from etlfabric_dagster.embedded.home import Home, given
 from etlfabric_dagster.embedded.state import StackState
 from etlfabric_dagster.errors import EgressDeniedError
 from etlfabric_dagster.sandbox.client import SandboxClient
-from etlfabric_dagster.sandbox.server import clean_environment
+from etlfabric_dagster.sandbox.server import KEPT_VARIABLES, SET_VARIABLES
 from etlfabric_dagster.schemas.jobs import CheckJob, EgressPolicy, ReachJob, SourceConfig
 from etlfabric_dagster.security import egress
 
@@ -119,7 +119,9 @@ def _sandbox_environment_clean(home: Home) -> str:
     pid = state.processes["sandbox"].pid if state else None
     text = Path(f"/proc/{pid}/environ").read_text()
     names = {entry.partition("=")[0] for entry in text.split("\0") if entry}
-    return _none([(name,) for name in names - set(clean_environment())], "in its environment")
+    return _none(
+        [(name,) for name in names - {*KEPT_VARIABLES, *SET_VARIABLES}], "in its environment"
+    )
 
 
 def _sandbox_without_network() -> str:
