@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 
 from etlfabric_dagster.errors import InvalidInputError
+from etlfabric_dagster.sandbox import dbt_settings
 
 FOLDERS: dict[str, frozenset[str]] = {
     "staging": frozenset({".sql", ".yml", ".yaml", ".md"}),
@@ -36,6 +37,10 @@ _KINDS = {
 
 def check(path: str, content: str = "") -> str:
     """The path as stored. Raises InvalidInputError with the rule it breaks."""
+    if path == dbt_settings.PATH:
+        _check_content(path, content)
+        dbt_settings.read(content)
+        return path
     folder, _, rest = path.partition("/")
     parts = rest.split("/")
     if len(path) > MAX_PATH_CHARACTERS or folder not in FOLDERS or not rest:

@@ -34,6 +34,7 @@ from etlfabric_dagster.sandbox import (
     dbt_macro_cache,
     dbt_names,
     dbt_project,
+    dbt_settings,
 )
 from etlfabric_dagster.schemas.dbt_models import DbtFile
 from etlfabric_dagster.schemas.jobs import DbtProject, Warehouse
@@ -215,7 +216,8 @@ def _refuse_unanswered_names(
         known = {macro.name for macro in manifest.macros.values()}
         path = dbt_errors.tenant_path(node.original_file_path)
         raise dbt_errors.unanswered(path, name, known, files)
-    for node, name in dbt_names.missing_variables(manifest, dbt_project.variables(warehouse)):
+    given = [*dbt_project.variables(warehouse), *dbt_settings.of(files).variables]
+    for node, name in dbt_names.missing_variables(manifest, given):
         path = dbt_errors.tenant_path(node.original_file_path)
         raise dbt_errors.missing_variable(path, name, files)
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from etlfabric_dagster.errors import InvalidInputError
-from etlfabric_dagster.sandbox import dbt_paths
+from etlfabric_dagster.sandbox import dbt_paths, dbt_project, dbt_settings
 from etlfabric_dagster.schemas.dbt_models import DbtFile, DbtOrigin, ImportReport
-from etlfabric_dagster.services import dbt_import_yaml
+from etlfabric_dagster.services import dbt_import_project, dbt_import_yaml
 
 FOLDERS = ("macros", "seeds", "snapshots", "tests", "analyses")
 STAGING_HINTS = ("staging", "stg", "base")
 RESERVED_MACROS = ("generate_schema_name", "generate_database_name")
-PACKAGES = ("dbt_utils", "dbt_date", "dbt_expectations", "codegen", "audit_helper", "elementary")
+PACKAGES = ("dbt_date", "dbt_expectations", "codegen", "audit_helper", "elementary")
 PACKAGE_FILES = ("packages.yml", "dependencies.yml")
 
 _HOOK = re.compile(r"\b(pre_hook|post_hook)\s*=")
@@ -25,7 +25,7 @@ _SCHEMA = re.compile(r"\bschema\s*=\s*['\"](\w+)['\"]")
 _REF = re.compile(r"\bref\(\s*(?:['\"]\w+['\"]\s*,\s*)?['\"](\w+)['\"]")
 _SOURCE = re.compile(r"\bsource\(\s*['\"]([^'\"]+)['\"]\s*,\s*['\"]([^'\"]+)['\"]\s*\)")
 _PACKAGE = re.compile(r"package:\s*['\"]?[\w.-]+/([\w-]+)")
-_PROJECT_PARTS = ("on-run-start", "on-run-end", "vars", "models", "seeds", "snapshots", "dispatch")
+_PROJECT_PARTS = ("on-run-start", "on-run-end", "snapshots", "dispatch")
 
 
 @dataclass
@@ -70,6 +70,9 @@ def plan(
     mapping = dbt_import_yaml.SourceMap(tables or {})
     refused: dict[str, str] = {}
     for path, raw in sorted(files.items()):
+        if path == "dbt_project.yml":
+            _take_settings(made, raw, known)
+            continue
         try:
             target = _free_path(_place(path, raw), known)
             dbt_paths.check(target, content := raw.decode("utf-8"))
@@ -87,6 +90,21 @@ def plan(
         made.changed += _moves(path, target, known)
     _finish(made, mapping, refused)
     return made
+
+
+def _take_settings(made: ImportPlan, raw: bytes, known: Sequence[DbtFile]) -> None:
+    """Variables and settings per folder, as the org's project.yml."""
+    text = raw.decode("utf-8", "replace")
+    content, left = dbt_import_project.adapt(text, _model_folders)
+    parts = [part for part in _PROJECT_PARTS if re.search(rf"^{part}:", text, re.MULTILINE)]
+    gone = ", ".join([*parts, *left])
+    if content:
+        made.origins[dbt_settings.PATH] = "dbt_project.yml"
+        made.taken[dbt_settings.PATH] = content
+        made.changed += _moves("dbt_project.yml", dbt_settings.PATH, known)
+    if gone or not content:
+        why = "the rest is the platform's" if content else "the platform has its own"
+        made.skipped.append(f"dbt_project.yml: {why}{f'; left out: {gone}' if gone else ''}")
 
 
 def _finish(
@@ -119,14 +137,19 @@ def _place(path: str, raw: bytes) -> str:
     raise InvalidInputError(_why_not(path, raw), "")
 
 
+def _model_folders(folders: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Where models of a folder are stored, as `_place` does it; those at the top in both."""
+    if not folders:
+        return ("staging",), ("marts",)
+    target = PurePosixPath(_place("/".join(("models", *folders, "_.sql")), b"")).parts[:-1]
+    return (target,)
+
+
 def _why_not(path: str, raw: bytes) -> str:
-    text = raw.decode("utf-8", "replace")
-    if path == "dbt_project.yml":
-        parts = [part for part in _PROJECT_PARTS if re.search(rf"^{part}:", text, re.MULTILINE)]
-        left = f"; left out: {', '.join(parts)}" if parts else ""
-        return f"the platform has its own{left}"
     if path in PACKAGE_FILES:
-        return f"packages are not available here: {', '.join(sorted(_packages({path: raw})))}"
+        missing = sorted(_packages({path: raw}))
+        here = "the platform brings dbt_utils"
+        return f"{here}; not available here: {', '.join(missing)}" if missing else here
     if path == "profiles.yml":
         return "the platform has its own"
     return "not a folder of a dbt project"
@@ -182,4 +205,5 @@ def _packages(files: Mapping[str, bytes]) -> tuple[str, ...]:
         for path in PACKAGE_FILES
         for name in _PACKAGE.findall(files.get(path, b"").decode("utf-8", "replace"))
     ]
-    return tuple(dict.fromkeys([*named, *([] if set(files) <= set(PACKAGE_FILES) else PACKAGES)]))
+    known = [] if set(files) <= set(PACKAGE_FILES) else PACKAGES
+    return tuple(dict.fromkeys(n for n in (*named, *known) if n not in dbt_project.PACKAGES))

@@ -79,8 +79,8 @@ REFUSED = {
         "Correct marts/a.sql, line 2, or put the macro under macros/",
     ),
     "package": (
-        {"marts/a.sql": "select {{ dbt_utils.star(ref('stg_orders')) }}"},
-        "marts/a.sql, line 1: “dbt_utils” is not",
+        {"marts/a.sql": "select {{ dbt_date.today() }}"},
+        "marts/a.sql, line 1: “dbt_date” is not",
         "packages are not available",
     ),
     "yaml": (

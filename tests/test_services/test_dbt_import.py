@@ -78,6 +78,7 @@ models:
   - name: a
     data_tests:
       - dbt_utils.unique_combination_of_columns: {combination_of_columns: [x, y]}
+      - elementary.volume_anomalies: {}
       - unique_together: {arguments: {columns: [x, y]}}
 """
 TABLES = {"shop__orders": "orders", "shop__line_items": "line_items", "crm__orders": "contacts"}
@@ -109,8 +110,58 @@ def test_sources_become_the_tenants_raw_tables_by_name():
 def test_tests_of_packages_are_left_out_and_others_stay():
     made = dbt_import.plan({"models/s.yml": SOURCES}, (), TABLES)
     (model,) = yaml.safe_load(made.taken["marts/s.yml"])["models"]
-    assert model["data_tests"] == [{"unique_together": {"arguments": {"columns": ["x", "y"]}}}]
-    assert any("dbt_utils.unique_combination_of_columns" in line for line in made.changed)
+    assert [next(iter(test)) for test in model["data_tests"]] == [
+        "dbt_utils.unique_combination_of_columns",
+        "unique_together",
+    ]
+    assert any("elementary.volume_anomalies" in line for line in made.changed)
+
+
+PROJECT = b"""
+name: jaffle
+on-run-start: [select 1]
+vars: {start: '2026-01-01', jaffle: {country: DE}, now: "{{ run_started_at }}"}
+models:
+  jaffle:
+    materialized: table
+    staging: {+materialized: view, +schema: stg}
+    marts:
+      finance: {+tags: [money], +persist_docs: {relation: true}}
+    core: {enabled: true}
+  other_package: {+enabled: false}
+seeds: {jaffle: {lookups: {+column_types: {zip: varchar(5)}}}}
+"""
+
+
+def test_variables_and_settings_per_folder_become_the_orgs_own():
+    made = dbt_import.plan({"dbt_project.yml": PROJECT}, ())
+    assert yaml.safe_load(made.taken["project.yml"]) == {
+        "vars": {"start": "2026-01-01", "country": "DE"},
+        "models": {
+            "staging": {"+materialized": "view", "+schema": "stg"},
+            "marts": {
+                "+materialized": "table",
+                "finance": {"+tags": ["money"]},
+                "core": {"+enabled": True},
+            },
+        },
+        "seeds": {"lookups": {"+column_types": {"zip": "varchar(5)"}}},
+    }
+    (left,) = made.skipped
+    assert left.startswith("dbt_project.yml: the rest is the platform's; left out: on-run-start, ")
+    assert "variable now" in left
+    assert "models.marts.finance persist_docs" in left
+
+
+def test_models_that_need_dbt_utils_are_taken_and_of_other_packages_not():
+    files = {
+        "packages.yml": b"packages: [{package: dbt-labs/dbt_utils, version: 1.1.1}]",
+        "models/a.sql": b"select {{ dbt_utils.generate_surrogate_key(['x']) }} as k",
+        "models/b.sql": b"{{ dbt_date.get_date_dimension('a', 'b') }}",
+    }
+    made = dbt_import.plan(files, ())
+    assert set(made.taken) == {"marts/a.sql"}
+    assert "packages.yml: the platform brings dbt_utils" in made.skipped
 
 
 def test_name_that_fits_two_streams_is_not_guessed():
