@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -56,6 +57,11 @@ STATUS: Mapping[type[FabricError], int] = {
 """The nearest class in an error's ancestry decides; anything else is 500."""
 
 NOT_A_ROUTE = "See the list of routes: /api/v1/openapi.json"
+_UNREACHABLE = (
+    # connecting fails below SQLAlchemy, which wraps what a connection says later
+    *(ConnectionError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError),
+    *(asyncpg.TooManyConnectionsError, asyncpg.InterfaceError, PoolTimeoutError),
+)
 _INVALID_SQLSTATES = ("22", "54")  # the value cannot be stored: data exception, limit exceeded
 
 
@@ -82,7 +88,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _database)
-    app.add_exception_handler(PoolTimeoutError, _database)
+    for unreachable in _UNREACHABLE:
+        app.add_exception_handler(unreachable, _database)
     app.add_exception_handler(UnicodeError, _unstorable)
 
 
@@ -169,10 +176,10 @@ async def _http(request: Request, exc: Exception) -> JSONResponse:
 
 
 async def _database(request: Request, exc: Exception) -> JSONResponse:
-    state = getattr(getattr(exc, "orig", None), "sqlstate", None) or ""
+    state = getattr(getattr(exc, "orig", exc), "sqlstate", None) or ""
     if state.startswith(_INVALID_SQLSTATES) or isinstance(exc.__cause__, ValueError):
         return await _unstorable(request, exc)
-    unreachable = isinstance(exc, OperationalError | InterfaceError | PoolTimeoutError)
+    unreachable = isinstance(exc, (OperationalError, InterfaceError, *_UNREACHABLE))
     if not unreachable and not state.startswith(("08", "57", "53")):
         return unforeseen(exc, request.state.request_id)
     log.error("api.database_unreachable", error=type(exc).__name__, sqlstate=state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import asyncpg
 import httpx
 import pytest
 from structlog.testing import capture_logs
@@ -52,6 +53,19 @@ async def test_unforeseen_error_keeps_its_cause_in_the_log(client, people, monke
     entry = next(one for one in logged if one["event"] == "api.unforeseen")
     assert entry["exc_info"] is failure
     assert entry["request_id"] in answer.json()["remedy"]
+
+
+@pytest.mark.parametrize("failure", [ConnectionRefusedError(), asyncpg.CannotConnectNowError()])
+async def test_database_that_is_down_is_told_with_a_time_to_come_back(
+    client, people, monkeypatch, failure
+):
+    async def fail(*_):
+        raise failure
+
+    monkeypatch.setattr("etlfabric_dagster.services.orgs.list_orgs", fail)
+    answer = await client.get("/orgs", headers=people.operator.headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unreachable")
+    assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_request_id_of_the_caller_is_kept_unless_it_is_hostile(client):
