@@ -34,6 +34,7 @@ READABLE_SCHEMAS = ("marts", "staging", "raw")
 LOGIN_CONNECTIONS = 20
 READ_CONNECTIONS = 10
 IDLE_IN_TRANSACTION = "10min"
+GRANTS_LOCK = 7_310_012  # advisory lock key
 
 
 def owner_role(org_id: UUID) -> str:
@@ -62,6 +63,7 @@ async def provision(session: AsyncSession, org_id: UUID, readonly_password: str)
     """
     schema, owner = tenant_schema(org_id), owner_role(org_id)
     version = await _server_version(session)
+    await _wait_in_line(session)
     await _script(
         session,
         _create_role(owner, "NOLOGIN"),
@@ -79,6 +81,7 @@ async def add_pipeline_login(session: AsyncSession, org_id: UUID, pipeline_id: U
     """Create the pipeline's login, which becomes the owner on connect. Idempotent."""
     login, owner = pipeline_login(org_id, pipeline_id), owner_role(org_id)
     options = " WITH INHERIT TRUE, SET TRUE" if await _server_version(session) >= 160000 else ""
+    await _wait_in_line(session)
     await _script(
         session,
         _create_role(login, f"LOGIN CONNECTION LIMIT {LOGIN_CONNECTIONS}"),
@@ -256,7 +259,15 @@ async def _end_backends(session: AsyncSession, logins: list[str]) -> None:
     )
 
 
+async def _wait_in_line(session: AsyncSession) -> None:
+    """Until the transaction ends: grants on the database change one row of the catalog, and two at
+    once fail ("tuple concurrently updated").
+    """
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": GRANTS_LOCK})
+
+
 async def _drop_roles(session: AsyncSession, roles: list[str]) -> int:
+    await _wait_in_line(session)
     known = await session.execute(
         text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"), {"roles": roles}
     )
