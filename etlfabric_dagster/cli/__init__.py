@@ -67,6 +67,7 @@ COMMANDS = {
         "api", "api", "Serve the HTTP API alone, on ETLFABRIC_API_PORT; `etlfabric up` runs it too."
     ),
     "orgs": Deferred("orgs", "app", "Organisations."),
+    "fleet": Deferred("fleet", "app", "All organisations of this install."),
     "users": Deferred("users", "app", "People and their tokens."),
     "audit": Deferred("audit", "app", "Who changed what."),
     "connectors": Deferred("connectors", "app", "Kinds of sources."),

@@ -10,10 +10,12 @@ import typer
 from rich.progress import Progress
 
 from etlfabric_dagster.aio import run
+from etlfabric_dagster.cli.org_files import read_specs
 from etlfabric_dagster.cli.output import AsJson, err, show, show_page
 from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import InvalidInputError
-from etlfabric_dagster.services import orgs
+from etlfabric_dagster.schemas.fleet import CreateReport
+from etlfabric_dagster.services import fleet, orgs
 from etlfabric_dagster.services.scope import OPERATOR
 
 app = typer.Typer(help="Organisations.", no_args_is_help=True)
@@ -21,11 +23,54 @@ app = typer.Typer(help="Organisations.", no_args_is_help=True)
 
 @app.command()
 def create(
-    slug: str, name: Annotated[str, typer.Option(help="What people see.")], as_json: AsJson = False
+    slug: Annotated[str | None, typer.Argument(help="Unless a file is given.")] = None,
+    name: Annotated[str | None, typer.Option(help="What people see.")] = None,
+    from_file: Annotated[
+        Path | None, typer.Option(help="Many at once: a CSV, JSONL or YAML file.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Create an org and its schemas, roles and code location."""
+    """Create an org and its schemas, roles and code location; or many from a file."""
+    if from_file is not None and slug is None and name is None:
+        _create_many(from_file, as_json)
+        return
+    if slug is None or name is None or from_file is not None:
+        raise typer.BadParameter("Give SLUG and --name, or --from-file alone.")
     org = run(orgs.create(OPERATOR, slug, name))
     show(org, as_json, lambda: f"Created {org.slug} ({org.name}).")
+
+
+def _create_many(path: Path, as_json: bool) -> None:
+    specs = read_specs(path)
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("orgs", total=len(specs))
+        report = run(fleet.create_many(OPERATOR, specs, lambda _: bar.advance(task)))
+    show(report, as_json, lambda: _told(report))
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _told(report: CreateReport) -> str:
+    counts = (
+        f"{len(report.created)} created, {len(report.existing)} existed,"
+        f" {len(report.failed)} failed."
+    )
+    reasons = [f"{one.slug}: {one.message} {one.remedy}" for one in report.failed]
+    return "\n".join([counts, *reasons])
+
+
+@app.command()
+def update(
+    slug: str,
+    max_concurrent_runs: Annotated[int | None, typer.Option(help="Runs at one time.")] = None,
+    weight: Annotated[int | None, typer.Option(help="Share among orgs that wait.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an org's share of the workers."""
+    limits = {"max_concurrent_runs": max_concurrent_runs, "weight": weight}
+    org = run(orgs.set_limits(OPERATOR, slug, **limits))
+    text = f"{slug} runs {org.max_concurrent_runs} pipelines at a time, with weight {org.weight}."
+    show(org, as_json, lambda: text)
 
 
 @app.command("list")

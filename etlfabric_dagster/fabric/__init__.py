@@ -13,6 +13,7 @@ from types import TracebackType
 
 from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.db import dispose
+from etlfabric_dagster.fabric.fleet import Fleet
 from etlfabric_dagster.fabric.orgs import Org, Orgs
 from etlfabric_dagster.fabric.work import Run
 from etlfabric_dagster.schemas.orgs import TokenOut, UserOut
@@ -29,6 +30,7 @@ class Fabric:
         self._actor = actor
         self.orgs = Orgs(actor)
         self.users = Users(actor)
+        self.fleet = Fleet(actor)
 
     @classmethod
     def connect(cls) -> Fabric:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.erasure import erase_org
-from etlfabric_dagster.errors import FabricError
+from etlfabric_dagster.errors import FabricError, InvalidInputError
 from etlfabric_dagster.fabric.base import InOrg, Streams
 from etlfabric_dagster.fabric.data import Data
 from etlfabric_dagster.fabric.insight import Alerts
@@ -17,12 +19,13 @@ from etlfabric_dagster.fabric.sources import Connections, Pipelines, Uploads
 from etlfabric_dagster.fabric.work import DbtModels, Runs, Schedules
 from etlfabric_dagster.schemas.data import Lineage
 from etlfabric_dagster.schemas.dbt_models import TableResult
+from etlfabric_dagster.schemas.fleet import CreateReport, OrgSpec
 from etlfabric_dagster.schemas.health import Overview
 from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut
 from etlfabric_dagster.schemas.pipelines import PipelineOut
 from etlfabric_dagster.schemas.streams import SchemaPolicy
 from etlfabric_dagster.schemas.usage import QuotaState, UsageReport
-from etlfabric_dagster.services import dbt_models, lineage, orgs, overview, quotas, usage
+from etlfabric_dagster.services import dbt_models, fleet, lineage, orgs, overview, quotas, usage
 from etlfabric_dagster.services.export import ExportReport, export
 from etlfabric_dagster.services.scope import Actor
 
@@ -41,6 +44,15 @@ class Orgs:
         'active'
         """
         return Org(self._actor, _run(orgs.create(self._actor, slug, name)))
+
+    def create_many(self, specs: Iterable[Mapping[str, Any] | OrgSpec]) -> CreateReport:
+        """Create orgs and what they start with. One that fails stops no other; the same list again
+        completes what is missing. Raises InvalidInputError for an entry that cannot be one.
+
+        >>> fabric.orgs.create_many([{"slug": "many", "name": "One of many"}]).created
+        ('many',)
+        """
+        return _run(fleet.create_many(self._actor, [_spec(spec) for spec in specs]))
 
     def get(self, slug: str) -> Org:
         """One org. Raises NotFoundError.
@@ -64,6 +76,17 @@ class Orgs:
             cursor = page.next
             if cursor is None:
                 return found
+
+
+def _spec(spec: Mapping[str, Any] | OrgSpec) -> OrgSpec:
+    try:
+        return OrgSpec.model_validate(spec)
+    except ValidationError as exc:  # its text quotes the input, secrets included
+        first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidInputError(
+            f"An org to create: {place}: {first['msg']}.", "Correct it.", field=place
+        ) from None
 
 
 class Org(InOrg):
@@ -179,6 +202,17 @@ class Org(InOrg):
         True
         """
         return self._scoped(lambda scope: orgs.bi_credentials(scope, roll=roll))
+
+    def set_limits(
+        self, *, max_concurrent_runs: int | None = None, weight: int | None = None
+    ) -> Org:
+        """Its share of the workers: runs at the same time, and weight among orgs that wait.
+
+        >>> demo.set_limits(max_concurrent_runs=4).info.max_concurrent_runs
+        4
+        """
+        limits = {"max_concurrent_runs": max_concurrent_runs, "weight": weight}
+        return Org(self._actor, _run(orgs.set_limits(self._actor, self._slug, **limits)))
 
     def suspend(self) -> None:
         """Cancel its runs, close its logins, skip its schedules. Data is kept.

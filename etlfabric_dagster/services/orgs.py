@@ -35,6 +35,7 @@ from etlfabric_dagster.services.vault import vault
 
 PAGE = 100
 MAX_NAME = 80
+MAX_LIMIT = 1000
 MAX_OWNED = 5  # by one person who signed up; an operator creates any number
 _slug = TypeAdapter(Slug)
 
@@ -91,6 +92,39 @@ async def get(actor: Actor, slug: str) -> OrgOut:
     """One org. Raises NotFoundError."""
     async with get_session() as session:
         return to_out(await find_org(session, actor, slug))
+
+
+async def set_limits(
+    actor: Actor, slug: str, *, max_concurrent_runs: int | None = None, weight: int | None = None
+) -> OrgOut:
+    """Change the org's share of the workers; None leaves a limit as it is.
+
+    Raises InvalidInputError, and PermissionDeniedError for all but operators.
+    """
+    require_operator(actor, "change what orgs may use")
+    wanted = {"max_concurrent_runs": max_concurrent_runs, "weight": weight}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    for name, value in given.items():
+        _check_limit(name, value)
+    async with get_session() as session:
+        org = await find_org(session, actor, slug)
+        before = to_out(org)
+        for name, value in given.items():
+            setattr(org, name, value)
+        await session.flush()
+        await session.refresh(org)
+        told = {"org_id": org.id, "before": before, "after": to_out(org)}
+        await audit.write(session, actor, "orgs.update", f"orgs/{slug}", **told)
+        return to_out(org)
+
+
+def _check_limit(name: str, value: int) -> None:
+    if not 1 <= value <= MAX_LIMIT:
+        raise InvalidInputError(
+            f"{name} {value} is not between 1 and {MAX_LIMIT}.",
+            "Suspend an org that is not to run at all: etlfabric orgs suspend",
+            field=name,
+        )
 
 
 async def suspend(actor: Actor, slug: str) -> OrgOut:

@@ -16,7 +16,7 @@ import typer
 import etlfabric_dagster
 from etlfabric_dagster.cli import app
 from etlfabric_dagster.config import Settings
-from etlfabric_dagster.fabric import Org, Orgs, Run, Users, data, insight, sources, work
+from etlfabric_dagster.fabric import Org, Orgs, Run, Users, data, fleet, insight, sources, work
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -26,7 +26,7 @@ for _name in list(CLI.commands):
 MENTION = re.compile(r"(?:\$ uv run |`)(etlfabric [^`\n]*)")
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)]*)?\)")
 PARTS = (
-    *(Orgs, Org, Run, Users, sources.Connections, sources.Pipelines, sources.Uploads),
+    *(Orgs, Org, Run, Users, fleet.Fleet, sources.Connections, sources.Pipelines, sources.Uploads),
     *(work.Runs, work.Schedules, work.DbtModels, insight.Alerts, data.Data),
 )
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
