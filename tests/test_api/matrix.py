@@ -39,7 +39,9 @@ NEEDS: dict[str, str] = {
         " get_dbt_model get_overview list_pipeline_health list_pipelines get_pipeline"
         " list_streams list_schema_changes query list_runs get_run read_log follow_log"
         " list_schedules get_schedule next_fires list_offered_streams list_pending_columns"
-        " list_uploads get_usage plan_edit run_dbt_tests",
+        " list_uploads get_usage plan_edit run_dbt_tests get_lineage list_tables get_table"
+        " list_rows"
+        " profile_table download_table",
     ),
     **_all(
         EDITOR,

@@ -40,7 +40,7 @@ class Route:
 
     def url(self, slug: str, **objects: str) -> str:
         """The path, with objects that do not exist where none are given."""
-        path = self.path.removeprefix(PREFIX).replace("{slug}", slug)
+        path = self.path.removeprefix(PREFIX).replace("{slug}", slug).replace("{layer}", "marts")
         while "{" in path:
             name = path[path.index("{") + 1 : path.index("}")]
             absent = str(uuid4()) if name in self.uuids else "nothing"
