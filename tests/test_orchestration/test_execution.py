@@ -9,16 +9,19 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
+import psycopg
 import pytest
 from sqlalchemy import func, select, update
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from etlfabric_dagster import aio, storage
 from etlfabric_dagster.config import settings
-from etlfabric_dagster.db import get_session
+from etlfabric_dagster.db import dispose, get_session
+from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.errors import ConnectorError, SandboxError
 from etlfabric_dagster.models import Pipeline, Run, Stream
 from etlfabric_dagster.orchestration import attempts, plans, records
+from etlfabric_dagster.orchestration.agreement import agree
 from etlfabric_dagster.orchestration.execution import execute_attempt
 from etlfabric_dagster.orchestration.instance import open_instance
 from etlfabric_dagster.orchestration.publishing import encode
@@ -44,7 +47,7 @@ from etlfabric_dagster.schemas.runs import (
     StreamResult,
 )
 from etlfabric_dagster.schemas.streams import TableSchema
-from etlfabric_dagster.services import leases, runs, snapshots, tenants
+from etlfabric_dagster.services import build_leases, leases, runs, snapshots, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_orchestration.conftest import ID_COLUMN
 from tests.test_orchestration.test_launcher import launch
@@ -499,9 +502,103 @@ async def test_a_run_marked_as_canceled_in_dagster_is_not_executed(
     assert materialized(fenced, run_id) == set()
 
 
+async def test_a_run_that_waits_for_another_dbt_build_is_canceled(
+    shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        other = await runs.start(scope, "crm")
+    builder = await leases.claim(other.id, "builds")
+    assert builder
+    assert await build_leases.acquire(builder)
+    run = await start(shop)
+    ending = asyncio.create_task(execute(run))
+
+    async def waits() -> bool:
+        lines, _ = await asyncio.to_thread(storage.read_log, shop.id, run.id)
+        return any("another dbt build" in line.message for line in lines)
+
+    while not await waits():
+        assert not ending.done()
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        await runs.request_cancel(scope, run.id)
+    assert await ending is RunStatus.CANCELED
+    assert (await show(shop, run)).status == "canceled"
+    assert fenced.get_run_by_id(str(run.id)).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
+    await leases.finish(builder.run_id, builder.token, RunStatus.FAILED, None)
+
+
+async def test_an_attempt_whose_database_went_away_leaves_its_run_to_the_next(
+    shop: OrgOut,
+    fenced: dg.DagsterInstance,
+    execute: Callable[..., Any],
+    cluster: PostgresCluster,
+) -> None:
+    def cut(job: Job) -> Iterator[Event]:
+        yield LogEvent(message="the database restarts")
+        with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+            conn.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE usename = %s AND pid <> pg_backend_pid()",
+                (settings.database.username,),
+            )
+        yield from loaded(job)  # type: ignore[arg-type]
+
+    run = await start(shop)
+    assert await execute(run, cut) in (None, RunStatus.SUCCEEDED)
+    await dispose()  # ours were cut too
+    async with get_session() as session:
+        past = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, 1)
+        expired = update(Run).where(Run.id == run.id, Run.status == "running")
+        await session.execute(expired.values(lease_until=past))
+    await leases.expire_leases()
+    if not (await show(shop, run)).status.is_final:
+        assert await execute(run) is RunStatus.SUCCEEDED
+    ended = await show(shop, run)
+    assert (ended.status, ended.error) == ("succeeded", None)
+    await asyncio.to_thread(agree, fenced, 60)
+    for attempt in ended.attempts:
+        record = fenced.get_run_by_id(str(attempt.dagster_run_id))
+        assert record
+        wanted = "SUCCESS" if attempt.status == "succeeded" else "FAILURE"
+        assert record.status.value == wanted
+
+
+async def test_a_lost_run_that_waits_for_its_next_attempt_is_canceled_at_once(
+    shop: OrgOut, fenced: dg.DagsterInstance
+) -> None:
+    run = await start(shop)
+    claimed = await leases.claim(run.id, "dies")
+    assert claimed
+    assert claimed.run_id == run.id
+    await leases.release(["dies"])
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        canceled = await runs.request_cancel(scope, run.id)
+    assert canceled.status == "canceled"
+    ended = await show(shop, run)
+    assert [a.status for a in ended.attempts] == ["lost"]
+
+
 REEXECUTE = """mutation($params: ReexecutionParams!) {
   launchRunReexecution(reexecutionParams: $params) { __typename
     ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+
+
+async def test_re_executing_is_a_new_run_of_all_that_the_first_did(
+    shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
+) -> None:
+    first = await start(shop)
+    assert await execute(first) is RunStatus.SUCCEEDED
+    params = {"parentRunId": str(first.id), "strategy": "ALL_STEPS"}
+    with FabricProcessContext(fenced) as context:
+        asked = graphql(context, REEXECUTE, params=params)
+        answer = (await asyncio.to_thread(asyncio.run, asked))["launchRunReexecution"]
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        again = await runs.get(scope, UUID(answer["run"]["runId"]))
+    assert again.id != first.id
+    assert again.selection == RunSelection()
+    assert await execute(again) is RunStatus.SUCCEEDED
+    assert materialized(fenced, again.id) == materialized(fenced, first.id)
 
 
 async def test_re_executing_from_the_failure_runs_only_what_failed_as_a_new_run(
