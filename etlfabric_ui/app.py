@@ -8,10 +8,19 @@ import reflex as rx
 
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.panels import skeleton
+from etlfabric_ui.pages import lists
+from etlfabric_ui.pages.data import data
 from etlfabric_ui.pages.login import login
-from etlfabric_ui.pages.overview import overview
+from etlfabric_ui.pages.overview import home, overview
+from etlfabric_ui.pages.run import run
+from etlfabric_ui.pages.wizard import wizard
+from etlfabric_ui.state.data import DataState
+from etlfabric_ui.state.lists import ConnectionsState, PipelinesState, RunsState
 from etlfabric_ui.state.mounting import with_api
+from etlfabric_ui.state.overview import OverviewState
+from etlfabric_ui.state.run import RunState
 from etlfabric_ui.state.shell import Shell
+from etlfabric_ui.state.wizard import WizardState
 
 
 def _head() -> list[rx.Component]:
@@ -45,5 +54,11 @@ def _add(page: Any, route: str, title: str, *on_load: Any) -> None:
 
 
 _add(login, routes.LOGIN, strings.SIGN_IN)
-_add(overview, routes.OVERVIEW, "Overview", Shell.enter)
-_add(overview, routes.HOME, "Home", Shell.go_home)
+_add(home, routes.HOME, "Home", Shell.go_home)
+_add(overview, routes.OVERVIEW, "Overview", Shell.enter, OverviewState.load)
+_add(lists.connections, routes.CONNECTIONS, "Connections", Shell.enter, ConnectionsState.load)
+_add(wizard, routes.NEW_CONNECTION, strings.NEW_CONNECTION, Shell.enter, WizardState.load)
+_add(lists.pipelines, routes.PIPELINES, "Pipelines", Shell.enter, PipelinesState.load)
+_add(lists.runs, routes.RUNS, "Runs", Shell.enter, RunsState.load)
+_add(run, routes.RUN, "Run", Shell.enter, RunState.load)
+_add(data, routes.DATA, "Data", Shell.enter, DataState.load)

@@ -105,3 +105,149 @@ class Step:
     name: str
     ok: bool
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A connector of the catalogue, or one product of it."""
+
+    key: str
+    title: str
+    group: str
+    mark: str
+    description: str
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """One field of a form made from a JSON Schema."""
+
+    name: str
+    """As it is submitted: `config.host`, `secrets.password`."""
+    label: str
+    kind: str
+    """`text`, `number`, `secret`, `area`, `json`, `segments`, `select` or `switch`."""
+    help: str = ""
+    value: str = ""
+    options: list[str] = field(default_factory=list)
+    required: bool = False
+    stored: bool = False
+    """A secret that is kept already: empty means unchanged."""
+    error: str = ""
+    element: str = ""
+    """Its id in the page."""
+
+
+@dataclass(frozen=True)
+class FoldView:
+    """Optional fields, folded, with what they are set to."""
+
+    title: str
+    summary: str
+    fields: list[FieldView] = field(default_factory=list)
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class StreamRow:
+    """A stream in the wizard's table."""
+
+    name: str
+    mode: str
+    modes: list[str]
+    key: str
+    cursor: str
+    cursors: list[str]
+    columns: str
+    rows: str
+    selected: bool
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """A stream or dbt node of a run."""
+
+    name: str
+    kind: str
+    state: str
+    rows: str
+    took: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a run: how many of how many ended."""
+
+    name: str
+    said: str
+    width: str
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """A line of a run's log."""
+
+    at: str
+    level: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True)
+class NeedRow:
+    """Something on the overview that someone should look at."""
+
+    name: str
+    state: str
+    headline: str
+    reason: str
+    href: str
+
+
+@dataclass(frozen=True)
+class NextRow:
+    """A run to come."""
+
+    pipeline: str
+    at: Moment
+
+
+@dataclass(frozen=True)
+class DayBar:
+    """A day of the rows chart."""
+
+    label: str
+    height: str
+    said: str
+    today: bool = False
+
+
+@dataclass(frozen=True)
+class TableRef:
+    """A table of the data browser."""
+
+    schema: str
+    name: str
+    rows: str
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class ColumnHead:
+    """A column of a result."""
+
+    name: str
+    type: str
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a result; NULL is told from the empty string."""
+
+    text: str
+    kind: str = ""
+    """"", `null` or `num`."""

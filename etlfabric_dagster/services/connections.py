@@ -180,6 +180,12 @@ async def discover(actor: Actor, slug: str, name: str, *, wait_s: float | None =
     return Discovery.model_validate(answer)
 
 
+async def last_discovery(scope: OrgScope, name: str) -> Discovery:
+    """What the last `discover` found; nothing is dialled. Empty before the first."""
+    row = await find(scope, name)
+    return Discovery.model_validate(row.discovery or {"streams": ()})
+
+
 async def answer_check(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """The worker's side of `check`."""
     async with org_scope_by_id(SYSTEM, org_id) as scope:

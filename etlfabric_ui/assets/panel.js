@@ -4,6 +4,7 @@
   "use strict";
   const api = () => (window.etlfabric && window.etlfabric.api) || location.origin;
   const $ = (selector, root = document) => root.querySelector(selector);
+  document.cookie = "etlfabric_zone=" + encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone) + "; path=/; SameSite=Strict";
   const KEYS_OFF = "etlfabric.keys.off";
 
   // ── Forms that go straight to the API: a password never passes the panel's state ──
@@ -198,6 +199,13 @@
       log.dataset.held = log.scrollHeight - log.scrollTop - log.clientHeight > 40 ? "1" : "0";
     }
   }, true);
+
+  // ── The first wrong field is focused ──
+  new MutationObserver((changes) => {
+    if (changes.some(({ target }) => target.getAttribute("aria-invalid") === "true")) {
+      $('form [aria-invalid="true"]')?.focus();
+    }
+  }).observe(document.documentElement, { attributes: true, attributeFilter: ["aria-invalid"], subtree: true });
 
   // ── Connection banner: Reflex's socket, watched from outside ──
   const Native = window.WebSocket;

@@ -204,10 +204,7 @@ def _person(props: FrameProps) -> rx.Component:
             rx.menu.content(
                 rx.menu.item("Light or dark", on_select=rx.toggle_color_mode),
                 rx.menu.item("Times are in UTC", disabled=True),
-                rx.menu.item(
-                    "Keyboard shortcuts",
-                    on_select=rx.call_script("document.querySelector('dialog.keys').showModal()"),
-                ),
+                rx.menu.item("Keyboard shortcuts", custom_attrs={"data-do": "keys"}),
                 rx.menu.separator(),
                 rx.menu.item("Sign out", custom_attrs={"data-do": "sign-out"}),
                 width="240px",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
+from etlfabric_ui.components.elements import button
 from etlfabric_ui.components.frame import FrameProps, frame
 from etlfabric_ui.components.panels import problem_panel
 from etlfabric_ui.state.shell import Shell
 
-BUILT = frozenset({"overview"})
+BUILT = frozenset({"overview", "connections", "pipelines", "runs", "data"})
 """Page types that the menu may name."""
 
 PROPS = FrameProps(
@@ -22,6 +25,11 @@ PROPS = FrameProps(
     built=BUILT,
 )
 
+EDITORS_CONNECT = button(
+    "New connection", "primary", icon_name="plus", refused="Editors can create connections."
+)
+"""What a viewer sees in the button's place: present, and with the reason."""
+
 
 def framed(current: str, *content: rx.Component) -> rx.Component:
     """A page of an org; instead of it, what is in the way of the org."""
@@ -34,3 +42,8 @@ def framed(current: str, *content: rx.Component) -> rx.Component:
             rx.fragment(*content),
         ),
     )
+
+
+def editors_only(control: Any, refusal: Any) -> rx.Component:
+    """The control, or for a viewer the same with the reason why not."""
+    return rx.cond(Shell.may_edit, control, refusal)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from urllib.parse import unquote
+from zoneinfo import available_timezones
 
 import reflex as rx
 
@@ -18,6 +21,13 @@ class PageState(rx.State, mixin=True):
     problem: Problem = Problem()
     busy: str = ""
     """Name of what is under way, so that its button says so; "" = nothing."""
+
+
+def browser_zone(cookies: str | None) -> str:
+    """The browser's IANA zone, which panel.js leaves in a cookie; UTC when it is none we know."""
+    found = re.search(r"(?:^|; )etlfabric_zone=([\w+/%-]{1,60})", cookies or "")
+    zone = unquote(found[1]) if found else "UTC"
+    return zone if zone in available_timezones() else "UTC"
 
 
 def moment(at: datetime | None, zone: str = "UTC") -> Moment:

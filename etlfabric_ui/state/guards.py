@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import urlencode, urlsplit
 
 import reflex as rx
@@ -170,10 +170,10 @@ def sign_in_again(state: rx.State) -> rx.event.EventSpec:
 def _hide_visit(handler: Callable[..., Any], wrapper: Callable[..., Any]) -> None:
     """The wrapper looks like the handler without `visit`: Reflex reads names and types off it."""
     signature = inspect.signature(handler)
-    kept = [one for name, one in signature.parameters.items() if name != "visit"]
+    own, visit, *rest = signature.parameters.values()
     functools.update_wrapper(wrapper, handler)
     del wrapper.__wrapped__  # type: ignore[attr-defined]
-    wrapper.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {
-        name: kind for name, kind in handler.__annotations__.items() if name != "visit"
-    }
+    wrapper.__signature__ = signature.replace(parameters=[own, *rest])  # type: ignore[attr-defined]
+    # resolved here: by name they would be looked up in this module
+    kinds = get_type_hints(handler).items()
+    wrapper.__annotations__ = {k: kind for k, kind in kinds if k not in (visit.name, "return")}

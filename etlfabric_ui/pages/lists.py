@@ -1,0 +1,254 @@
+"""The lists of connections, pipelines and runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui import strings
+from etlfabric_ui.components.elements import badge, button, link_button, mark, search, spark, time
+from etlfabric_ui.components.frame import heading
+from etlfabric_ui.components.panels import empty, loads
+from etlfabric_ui.components.tables import choose, table, ticker
+from etlfabric_ui.pages.framed import EDITORS_CONNECT, editors_only, framed
+from etlfabric_ui.state.lists import ConnectionsState, PipelinesState, RunsState
+from etlfabric_ui.state.shell import Shell
+
+PIPELINE_STATES = ("", "failing", "late", "running", "healthy", "paused", "never_run")
+run_now: Any = PipelinesState.run
+RUN_STATES = ("", "running", "queued", "succeeded", "failed", "canceled")
+
+
+def connections() -> rx.Component:
+    """Where data comes from."""
+    state: Any = ConnectionsState
+    rows = rx.foreach(state.rows, _connection)
+    heads = [("Connection", ""), ("State", ""), ("Used by", "not-narrow")]
+    heads += [("Last test", "not-narrow"), ("Last change", "not-narrow")]
+    return framed(
+        "connections",
+        heading("Connections", _new()),
+        loads(
+            state.loaded,
+            state.problem,
+            rx.cond(
+                state.total > 0,
+                rx.el.div(
+                    rx.el.div(
+                        search("Search connections", on_change=state.search.debounce(200)),
+                        class_name="toolbar",
+                    ),
+                    rx.cond(
+                        state.rows.length() > 0,
+                        table(heads, rows, "Connections"),
+                        _no_match("connections", state.search("")),
+                    ),
+                    class_name="stack loose",
+                ),
+                empty(strings.NO_CONNECTIONS, strings.NO_CONNECTIONS_TEXT, [_new()]),
+            ),
+            retry=state.load,
+        ),
+    )
+
+
+def pipelines() -> rx.Component:
+    """What is loaded and transformed together, and how it fares."""
+    state: Any = PipelinesState
+    heads = [("Pipeline", ""), ("State", ""), ("Last 14 runs", "not-narrow num")]
+    heads += [("Rows, last run", "num not-narrow"), ("Fresh", ""), ("Next run", "not-narrow")]
+    return framed(
+        "pipelines",
+        heading("Pipelines", _new()),
+        loads(
+            state.loaded,
+            state.problem,
+            rx.cond(
+                state.total > 0,
+                rx.el.div(
+                    rx.el.div(
+                        search(
+                            "Search pipelines",
+                            default_value=state.q,
+                            on_change=lambda q: state.filter(q, state.status).debounce(200),
+                        ),
+                        choose(
+                            "Status",
+                            state.status,
+                            _words(PIPELINE_STATES, "Any status"),
+                            lambda status: state.filter(state.q, status),
+                        ),
+                        class_name="toolbar",
+                    ),
+                    rx.cond(
+                        state.rows.length() > 0,
+                        table(
+                            [*heads, ("", "num")], rx.foreach(state.rows, _pipeline), "Pipelines"
+                        ),
+                        _no_match("pipelines", state.filter("", "")),
+                    ),
+                    class_name="stack loose",
+                ),
+                empty(strings.NO_PIPELINES, strings.NO_PIPELINES_TEXT, [_new()]),
+            ),
+            retry=state.load,
+        ),
+        ticker(2000, state.poll),
+    )
+
+
+def runs() -> rx.Component:
+    """What ran, newest first."""
+    state: Any = RunsState
+    heads = [("State", ""), ("Pipeline", ""), ("Rows, or why not", "")]
+    heads += [("Trigger", "not-narrow"), ("Attempt", "not-narrow"), ("Started", "")]
+    heads += [("Took", "num not-narrow"), ("Waited", "num not-narrow")]
+    filtered = (state.status != "") | (state.pipeline != "")
+    base = f"/o/{Shell.org}/runs"
+    return framed(
+        "runs",
+        heading("Runs"),
+        loads(
+            state.loaded,
+            state.problem,
+            rx.cond(
+                filtered | (state.rows.length() > 0),
+                rx.el.div(
+                    rx.el.div(
+                        choose(
+                            "Status",
+                            state.status,
+                            _words(RUN_STATES, "Any status"),
+                            lambda status: state.filter(status, state.pipeline),
+                        ),
+                        rx.cond(
+                            state.pipeline != "",
+                            button(
+                                rx.el.span("Pipeline: ", state.pipeline, " ✕"),
+                                on_click=state.filter(state.status, ""),
+                            ),
+                        ),
+                        class_name="toolbar",
+                    ),
+                    rx.cond(
+                        state.rows.length() > 0,
+                        table(heads, rx.foreach(state.rows, _run), "Runs"),
+                        _no_match("runs", state.filter("", "")),
+                    ),
+                    rx.el.div(
+                        rx.cond(state.cursor != "", link_button("Newest", base)),
+                        rx.cond(
+                            state.next_cursor != "",
+                            link_button(
+                                "Older",
+                                f"{base}?status={state.status}&pipeline={state.pipeline}"
+                                f"&cursor={state.next_cursor}",
+                            ),
+                        ),
+                        class_name="row",
+                    ),
+                    class_name="stack loose",
+                ),
+                empty(strings.NO_RUNS, strings.NO_RUNS_TEXT),
+            ),
+            retry=state.load,
+        ),
+        ticker(2000, state.poll),
+    )
+
+
+def _new() -> rx.Component:
+    there = link_button(
+        strings.NEW_CONNECTION,
+        f"/o/{Shell.org}/connections/new",
+        "primary",
+        icon_name="plus",
+        custom_attrs={"data-new": ""},
+    )
+    return editors_only(there, EDITORS_CONNECT)
+
+
+def _no_match(noun: str, clear: Any) -> rx.Component:
+    return rx.el.div(
+        rx.el.p(strings.NO_MATCH.format(noun=noun)),
+        button(strings.CLEAR_FILTERS, on_click=clear),
+        class_name="empty",
+    )
+
+
+def _words(states: tuple[str, ...], every: str) -> list[tuple[str, str]]:
+    return [(one, strings.STATES.get(one, every)) for one in states]
+
+
+def _connection(row: Any) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(
+            rx.el.div(
+                mark(row.mark),
+                rx.el.div(
+                    rx.el.div(
+                        row.name, class_name="strong", tab_index=0, custom_attrs={"data-row": ""}
+                    ),
+                    rx.el.div(row.connector, class_name="reason"),
+                ),
+                class_name="row",
+            )
+        ),
+        rx.el.td(badge(row.state)),
+        rx.el.td(row.used_by, class_name="not-narrow"),
+        rx.el.td(time(row.tested), class_name="not-narrow"),
+        rx.el.td(time(row.changed), class_name="not-narrow"),
+    )
+
+
+def _pipeline(row: Any) -> rx.Component:
+    runs_of = f"/o/{Shell.org}/runs?pipeline={row.name}"
+    start = button(
+        rx.fragment(),
+        "icon",
+        icon_name="play",
+        custom_attrs={"aria-label": f"Run {row.name} now"},
+        title=f"Run {row.name} now",
+        on_click=run_now(row.name),
+    )
+    refused = button(
+        rx.fragment(),
+        "icon",
+        icon_name="play",
+        custom_attrs={"aria-label": f"Run {row.name} now"},
+        refused="Editors can start runs.",
+    )
+    return rx.el.tr(
+        rx.el.td(
+            rx.link(row.name, href=runs_of, class_name="name", unstyled=True),
+            rx.el.div(
+                rx.cond(row.reason != "", row.reason, row.source),
+                class_name="reason",
+                title=row.reason,
+            ),
+        ),
+        rx.el.td(badge(row.state)),
+        rx.el.td(spark(row.bars), class_name="num not-narrow"),
+        rx.el.td(row.rows, title=row.rows_exact, class_name="num not-narrow"),
+        rx.el.td(time(row.fresh)),
+        rx.el.td(time(row.next_run), class_name="not-narrow"),
+        rx.el.td(editors_only(start, refused), class_name="num"),
+    )
+
+
+def _run(row: Any) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(badge(row.state)),
+        rx.el.td(
+            rx.link(
+                row.pipeline, href=f"/o/{Shell.org}/runs/{row.id}", class_name="name", unstyled=True
+            )
+        ),
+        rx.el.td(rx.el.div(row.outcome, class_name="cut outcome", title=row.outcome)),
+        rx.el.td(row.trigger, class_name="not-narrow"),
+        rx.el.td(row.attempt, class_name="not-narrow nowrap"),
+        rx.el.td(time(row.started)),
+        rx.el.td(row.took, class_name="num not-narrow"),
+        rx.el.td(row.waited, class_name="num not-narrow"),
+    )

@@ -1,0 +1,205 @@
+"""Lists: connections, pipelines, runs. Filtered and paged on the server; filters are in the URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_dagster.connectors import registry
+from etlfabric_dagster.schemas.connections import ConnectionOut
+from etlfabric_dagster.schemas.health import PipelineListItem
+from etlfabric_dagster.schemas.people import Role
+from etlfabric_dagster.schemas.runs import RunStatus
+from etlfabric_dagster.services import connections, overview, pipelines, runs
+from etlfabric_dagster.services.scope import org_scope
+from etlfabric_ui import formats, routes
+from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.catalogue import mark_of, title_of
+from etlfabric_ui.state.guards import Visit, guarded
+from etlfabric_ui.state.words import run_row, spark
+from etlfabric_ui.views import ConnectionRow, PipelineRow, Problem, RunRow
+
+PAGE = 50
+
+
+class ConnectionsState(PageState, rx.State):
+    """The connections of an org."""
+
+    rows: list[ConnectionRow] = []
+    q: str = ""
+    total: int = 0
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def load(self, visit: Visit) -> None:
+        """Read all of them."""
+        self.problem = Problem()
+        async with org_scope(visit.actor, visit.org) as scope:
+            found = (await connections.list_connections(scope)).items
+            used: dict[str, list[str]] = {}
+            for one in (await pipelines.list_pipelines(scope)).items:
+                used.setdefault(one.connection or "", []).append(one.name)
+        self.total = len(found)
+        shown = [one for one in found if self.q.lower() in one.name]
+        self.rows = [_connection(one, used.get(one.name, [])) for one in shown]
+        self.loaded = True
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def search(self, _visit: Visit, q: str) -> rx.event.EventSpec:
+        """Keep those whose name contains it."""
+        self.q = q[:60]
+        return type(self).load()  # pyright: ignore[reportReturnType, reportCallIssue]
+
+
+class PipelinesState(PageState, rx.State):
+    """The pipelines of an org, with how they fare."""
+
+    rows: list[PipelineRow] = []
+    q: str = ""
+    status: str = ""
+    total: int = 0
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def load(self, visit: Visit) -> None:
+        """Read them with state, last 14 runs and freshness."""
+        self.problem = Problem()
+        query = self.router.url.query_parameters
+        self.q, self.status = query.get("q", "")[:60], query.get("status", "")
+        await self._read(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def poll(self, visit: Visit, _at: Any) -> None:
+        """What changed meanwhile."""
+        await self._read(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def filter(self, visit: Visit, q: str, status: str) -> Any:
+        """Filters stand in the URL, so that the view can be sent to a colleague."""
+        self.q, self.status = q[:60], status
+        await self._read(visit)
+        return _replace(routes.to(routes.PIPELINES, org_slug=visit.org), q=q[:60], status=status)
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def run(self, visit: Visit, name: str) -> Any:
+        """Start a run, and go to it."""
+        async with org_scope(visit.actor, visit.org) as scope:
+            started = await runs.start(scope, name)
+        return rx.redirect(routes.to(routes.RUN, org_slug=visit.org, run_id=started.id))
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def pause(self, visit: Visit, name: str, paused: bool) -> None:
+        """Stop or resume its schedule."""
+        async with org_scope(visit.actor, visit.org) as scope:
+            await pipelines.set_paused(scope, name, paused=paused)
+        await self._read(visit)
+
+    async def _read(self, visit: Visit) -> None:
+        async with org_scope(visit.actor, visit.org) as scope:
+            found = (await overview.list_pipelines(scope, limit=1000)).items
+        self.total = len(found)
+        shown = [
+            one
+            for one in found
+            if self.q.lower() in one.name and self.status in ("", str(one.state))
+        ]
+        rows = [_pipeline(one) for one in shown[: 2 * PAGE]]
+        if rows != self.rows or not self.loaded:
+            self.rows = rows
+        self.loaded = True
+
+
+class RunsState(PageState, rx.State):
+    """The runs of an org, newest first."""
+
+    rows: list[RunRow] = []
+    status: str = ""
+    pipeline: str = ""
+    cursor: str = ""
+    next_cursor: str = ""
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def load(self, visit: Visit) -> None:
+        """Read the page that the URL names."""
+        self.problem = Problem()
+        query = self.router.url.query_parameters
+        self.status, self.pipeline = query.get("status", ""), query.get("pipeline", "")[:60]
+        self.cursor = query.get("cursor", "")
+        await self._read(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def poll(self, visit: Visit, _at: Any) -> None:
+        """What changed meanwhile; an older page stays as it is."""
+        if not self.cursor:
+            await self._read(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def filter(self, visit: Visit, status: str, pipeline: str) -> Any:
+        """Back to the first page, with these filters in the URL."""
+        self.status, self.pipeline, self.cursor = status, pipeline[:60], ""
+        await self._read(visit)
+        base = routes.to(routes.RUNS, org_slug=visit.org)
+        return _replace(base, status=status, pipeline=pipeline[:60])
+
+    async def _read(self, visit: Visit) -> None:
+        known = self.status in tuple(RunStatus)
+        async with org_scope(visit.actor, visit.org) as scope:
+            page = await runs.list_runs(
+                scope,
+                pipeline=self.pipeline or None,
+                status=RunStatus(self.status) if known else None,
+                cursor=self.cursor or None,
+                limit=PAGE,
+            )
+        rows = [run_row(one) for one in page.items]
+        if rows != self.rows or not self.loaded:
+            self.rows = rows
+        self.next_cursor = page.next or ""
+        self.loaded = True
+
+
+def _replace(base: str, **query: str) -> Any:
+    kept = "&".join(f"{name}={value}" for name, value in query.items() if value)
+    return rx.redirect(f"{base}?{kept}" if kept else base, replace=True)
+
+
+def _connection(one: ConnectionOut, used_by: list[str]) -> ConnectionRow:
+    state = "untested" if one.last_check is None else "ready" if one.last_check.ok else "attention"
+    connector = registry.get(one.connector).spec
+    dialect = str(one.config.get("dialect", ""))
+    return ConnectionRow(
+        name=one.name,
+        connector=title_of(connector, dialect),
+        mark=mark_of(one.connector, connector.group, dialect),
+        state=state,
+        used_by=", ".join(used_by) or formats.UNKNOWN,
+        tested=moment(one.checked_at),
+        changed=moment(one.updated_at),
+    )
+
+
+def _pipeline(one: PipelineListItem) -> PipelineRow:
+    health = one.health
+    last = next((o for o in reversed(health.outcomes) if o.status is RunStatus.SUCCEEDED), None)
+    shown = last if health.outcomes and health.outcomes[-1] is last else None
+    return PipelineRow(
+        name=one.name,
+        state=str(one.state),
+        source=f"from {one.connection}" if one.connection else "dbt models only",
+        reason=health.error.message if health.error else "",
+        rows=formats.count(shown.rows if shown else None),
+        rows_exact=formats.exact(shown.rows if shown else None),
+        fresh=moment(health.fresh_at),
+        next_run=moment(None if one.paused else health.next_fire_at),
+        bars=spark(health.outcomes),
+        paused=one.paused,
+    )
