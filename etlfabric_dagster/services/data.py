@@ -63,6 +63,16 @@ _COLUMNS = text(
 _KINDS = {b"v": "view", b"m": "materialized_view", "v": "view", "m": "materialized_view"}
 
 
+def layer_named(name: str) -> DataLayer:
+    """The data schema of that name. Raises NotFoundError."""
+    try:
+        return DataLayer(name)
+    except ValueError as exc:
+        raise NotFoundError(
+            f"There is no schema '{name[:100]}'.", f"Choose among: {', '.join(DataLayer)}."
+        ) from exc
+
+
 async def list_tables(
     scope: OrgScope,
     *,

@@ -31,16 +31,16 @@ async def list_tables(
 
 
 @router.get("/{layer}/{table}")
-async def get_table(scope: Scoped, layer: DataLayer, table: str) -> TableDetail:
+async def get_table(scope: Scoped, layer: str, table: str) -> TableDetail:
     """One table with its columns."""
-    return await data.describe(scope, layer, table)
+    return await data.describe(scope, data.layer_named(layer), table)
 
 
 @router.get("/{layer}/{table}/rows")
 async def list_rows(
     actor: CurrentActor,
     slug: Slug,
-    layer: DataLayer,
+    layer: str,
     table: str,
     order_by: Annotated[str | None, Query(max_length=200)] = None,
     descending: bool = False,
@@ -51,7 +51,7 @@ async def list_rows(
     return await data.rows(
         actor,
         slug,
-        layer,
+        data.layer_named(layer),
         table,
         order_by=order_by,
         descending=descending,
@@ -61,17 +61,17 @@ async def list_rows(
 
 
 @router.get("/{layer}/{table}/profile")
-async def profile_table(actor: CurrentActor, slug: Slug, layer: DataLayer, table: str) -> Profile:
+async def profile_table(actor: CurrentActor, slug: Slug, layer: str, table: str) -> Profile:
     """Nulls, distinct values, least and greatest of each column, in at most 50,000 rows."""
-    return await data.profile(actor, slug, layer, table)
+    return await data.profile(actor, slug, data.layer_named(layer), table)
 
 
 @router.get("/{layer}/{table}/csv", response_class=StreamingResponse)
 async def download_table(
-    actor: CurrentActor, slug: Slug, layer: DataLayer, table: str
+    actor: CurrentActor, slug: Slug, layer: str, table: str
 ) -> StreamingResponse:
     """The whole table as CSV, streamed."""
-    pieces = data.csv(actor, slug, layer, table)
+    pieces = data.csv(actor, slug, data.layer_named(layer), table)
     first = await anext(pieces)  # what refuses does so before the answer begins
 
     async def answer() -> AsyncIterator[bytes]:
