@@ -35,7 +35,8 @@ _waiting = asyncio.Semaphore(3)  # each holds a connection while its edit goes o
 
 def tag(answer: Response) -> None:
     """Give the answer of one object its ETag."""
-    if answer.status_code == 200 and (found := etag_of(answer.body)):
+    body = getattr(answer, "body", None)  # files and streams have none
+    if answer.status_code == 200 and isinstance(body, bytes) and (found := etag_of(body)):
         answer.headers["etag"] = found
 
 
