@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from dagster import DagsterInstance
-from sqlalchemy import URL
+from sqlalchemy import URL, Dialect, Engine, event
+from sqlalchemy.exc import DisconnectionError
 
 from etlfabric_dagster.config import Settings
 
@@ -74,8 +76,23 @@ def open_instance(settings: Settings) -> DagsterInstance:
     write_dagster_yaml(settings)
     instance = DagsterInstance.from_config(str(instance_folder(settings)))
     instance.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, POOL_OVERFLOW)
+    _check_connections(instance)
     _remember(instance)
     return instance
+
+
+def _check_connections(instance: DagsterInstance) -> None:
+    """Replace connections that a restarted server closed, instead of failing an attempt on each."""
+    for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+        engine: Engine = storage._engine  # type: ignore[attr-defined]  # no public name
+        event.listen(engine, "checkout", partial(_check_connection, engine.dialect))
+
+
+def _check_connection(dialect: Dialect, connection: Any, *_: object) -> None:
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as exc:
+        raise DisconnectionError from exc  # the pool connects again
 
 
 def _remember(instance: DagsterInstance) -> None:
