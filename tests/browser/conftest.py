@@ -70,7 +70,7 @@ class Witness:
             self.complaints.append(f"foreign: {request.url}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def panel(migrated: Settings, _home: Path) -> Iterator[Panel]:
     """Backend and static server, as `etlfabric up` starts them."""
     if not CHROMIUM.exists():
@@ -117,9 +117,12 @@ def _wait_for(url: str, log: Path) -> None:
     raise AssertionError(f"{url} did not answer: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser; each test opens contexts of its own."""
+    """One browser a module; each test opens contexts of its own.
+
+    While it is open Playwright's event loop runs in this thread, where async tests want theirs.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         yield browser

@@ -122,7 +122,7 @@ async def test_metrics_are_for_operators_and_name_routes_not_paths(client, peopl
     assert refused.status_code == 403
     text = (await client.get("http://api.test/metrics", headers=people.operator.headers)).text
     assert 'method="GET",route="get_org",status="200"' in text
-    assert people.org.slug not in text
+    assert f"/orgs/{people.org.slug}" not in text
     assert re.search(r"^etlfabric_runs_queued \d", text, re.MULTILINE)
     assert "process_resident_memory_bytes" in text
 

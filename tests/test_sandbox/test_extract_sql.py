@@ -205,7 +205,12 @@ def test_mariadb_behind_a_bastion_loads_with_only_the_bastion_open(line: Line):
                 "port": server.port,
                 "database": "shop",
                 "username": "root",
-                "ssh": {"host": "127.0.0.1", "port": bastion.port, "username": "tunnel"},
+                "ssh": {
+                    "host": "127.0.0.1",
+                    "port": bastion.port,
+                    "username": "tunnel",
+                    "host_key": bastion.host_key,
+                },
             },
             secrets={"password": server.password, "ssh_private_key": text.getvalue()},
             egress=EgressPolicy(allow=(f"127.0.0.1:{bastion.port}",)),

@@ -65,7 +65,7 @@ def test_a_tick_that_fails_does_not_end_the_clock(
     with open_instance(migrated) as instance:
         scheduler._guarded(broken, instance)()
         jobs = {job.id for job in scheduler.make(instance).get_jobs()}
-    assert jobs == {"fire", "reconcile", "settle", "alive", "clean"}
+    assert jobs == {"fire", "reconcile", "settle", "alive", "clean", "watch"}
 
 
 def test_a_sign_of_life_is_read_until_it_is_too_old(migrated: Settings) -> None:

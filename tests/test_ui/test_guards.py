@@ -42,7 +42,7 @@ async def token(org: OrgOut) -> str:
     await users.set_password(email, PASSWORD)
     async with get_session() as session:
         session.add(Membership(org_id=org.id, user_id=user.id, role=Role.EDITOR))
-    return await sessions.sign_in(email, PASSWORD, AUDIENCE)
+    return (await sessions.sign_in(email, PASSWORD, AUDIENCE)).cookie
 
 
 def state(org: OrgOut, token: str) -> FakeState:
