@@ -30,7 +30,13 @@ class FabricError(Exception):
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape of ARCHITECTURE: message and remedy first, then code and facts."""
-        return {"message": self.message, "remedy": self.remedy, "code": self.code, **self.where}
+        found = {"message": self.message, "remedy": self.remedy, "code": self.code, **self.where}
+        return found if self.code == self.kind else found | {"kind": self.kind}
+
+    @property
+    def kind(self) -> str:
+        """The code of its class, whatever its own code is: with it the class is found again."""
+        return type(self).code
 
 
 class NotFoundError(FabricError):
@@ -160,11 +166,14 @@ class MigrationError(StackError):
 
 
 def error_from_dict(data: dict[str, Any]) -> FabricError:
-    """An error again from its JSON shape: of the class whose code it carries, else the root."""
+    """An error again from its JSON shape: of the class that its kind or code names, else the
+    root.
+    """
     facts = dict(data)
     message, remedy = facts.pop("message", ""), facts.pop("remedy", "")
     code = facts.pop("code", FabricError.code)
-    return _class_of(code)(message, remedy, code=code, **facts)
+    kind = facts.pop("kind", code)
+    return _class_of(kind)(message, remedy, code=code, **facts)
 
 
 def _class_of(code: str) -> type[FabricError]:

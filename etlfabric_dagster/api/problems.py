@@ -75,6 +75,8 @@ class Problem(Value):
     detail: str
     remedy: str
     code: str
+    kind: str
+    """The code of the error's class: what clients map to exceptions."""
     where: dict[str, Any] = Field(default_factory=dict)
     """Facts for programs: names, ids, fields."""
     errors: tuple[dict[str, str], ...] = ()
@@ -109,6 +111,7 @@ def response(
         detail=error.message,
         remedy=error.remedy,
         code=error.code,
+        kind=error.kind,
         where=error.where,
         errors=tuple(dict(one) for one in errors),
         request_id=request_id,

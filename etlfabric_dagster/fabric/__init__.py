@@ -1,4 +1,4 @@
-"""The Python API: a thin, synchronous face over the services.
+"""The Python API: a thin, synchronous face over the services, here or over HTTP.
 
     with Fabric.connect() as fabric:
         acme = fabric.orgs.create("acme", name="Acme Inc.")
@@ -11,40 +11,52 @@ from __future__ import annotations
 from dataclasses import replace
 from types import TracebackType
 
-from etlfabric_dagster.aio import run as _run
-from etlfabric_dagster.db import dispose
+from etlfabric_dagster.errors import InvalidInputError
 from etlfabric_dagster.fabric.fleet import Fleet
+from etlfabric_dagster.fabric.gateway import Gateway, LocalGateway, at, sent
 from etlfabric_dagster.fabric.orgs import Org, Orgs
+from etlfabric_dagster.fabric.remote import RemoteGateway
 from etlfabric_dagster.fabric.work import Run
 from etlfabric_dagster.schemas.orgs import TokenOut, UserOut
 from etlfabric_dagster.services import tokens, users
-from etlfabric_dagster.services.scope import OPERATOR, Actor
+from etlfabric_dagster.services.scope import OPERATOR
 
 __all__ = ["Fabric", "Org", "Run"]
 
 
 class Fabric:
-    """An install, as its operator. Use as a context manager: it holds database connections."""
+    """An install. Use as a context manager: it holds connections."""
 
-    def __init__(self, actor: Actor = replace(OPERATOR, via="fabric")) -> None:  # noqa: B008
-        self._actor = actor
-        self.orgs = Orgs(actor)
-        self.users = Users(actor)
-        self.fleet = Fleet(actor)
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.orgs = Orgs(gateway)
+        self.users = Users(gateway)
+        self.fleet = Fleet(gateway)
 
     @classmethod
-    def connect(cls) -> Fabric:
-        """The install that the settings name (`ETLFABRIC_HOME` or `ETLFABRIC_DATABASE_URL`).
+    def connect(cls, url: str | None = None, token: str | None = None) -> Fabric:
+        """The install that the settings name, as its operator; with `url` and `token` one
+        elsewhere, as whom the token names.
+
+        Raises InvalidInputError.
 
         >>> with Fabric.connect() as fabric:
         ...     [org.slug for org in fabric.orgs.list()]
         [...'demo'...]
         """
-        return cls()
+        if url is None and token is None:
+            return cls(LocalGateway(replace(OPERATOR, via="fabric")))
+        if url is None or token is None:
+            raise InvalidInputError(
+                "An install elsewhere needs both its URL and a token.",
+                "Issue a token: etlfabric users token EMAIL",
+                field="token" if url else "url",
+            )
+        return cls(RemoteGateway(url, token))
 
     def close(self) -> None:
-        """Give back the database connections. Idempotent."""
-        _run(dispose())
+        """Give back the connections. Idempotent."""
+        self._gateway.close()
 
     def __enter__(self) -> Fabric:
         return self
@@ -61,8 +73,8 @@ class Fabric:
 class Users:
     """People of the install."""
 
-    def __init__(self, actor: Actor) -> None:
-        self._actor = actor
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
 
     def create(self, email: str, *, operator: bool = False) -> UserOut:
         """Register a person. Raises ConflictError.
@@ -70,7 +82,10 @@ class Users:
         >>> fabric.users.create("ana@example.com", operator=True).is_operator
         True
         """
-        return _run(users.create(self._actor, email, operator=operator))
+        return self._gateway.ask(
+            lambda actor: users.create(actor, email, operator=operator),
+            sent("POST", "/users", UserOut, {"email": email, "operator": operator}),
+        )
 
     def token(self, email: str) -> TokenOut:
         """Issue an API token, shown this once. Raises NotFoundError.
@@ -78,4 +93,7 @@ class Users:
         >>> issued = fabric.users.token("ana@example.com")
         >>> headers = {"Authorization": f"Bearer {issued.token}"}  # for Dagster's webserver
         """
-        return _run(tokens.issue_for(self._actor, email))
+        return self._gateway.ask(
+            lambda actor: tokens.issue_for(actor, email),
+            sent("POST", f"/users/{at(email)}/token", TokenOut),
+        )

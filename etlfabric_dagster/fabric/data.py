@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.fabric.base import InOrg
+from etlfabric_dagster.fabric.gateway import Request, at, sent
+from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.data import DataLayer, Profile, TableDetail, TableInfo
 from etlfabric_dagster.schemas.dbt_models import TableResult
 from etlfabric_dagster.services import data
+from etlfabric_dagster.services.scope import Actor
 
 
 class Data(InOrg):
@@ -36,7 +39,10 @@ class Data(InOrg):
         >>> demo.data.table("marts", "daily_orders").column_list[0].name
         'day'
         """
-        return self._scoped(lambda scope: data.describe(scope, DataLayer(schema), name))
+        return self._scoped(
+            lambda scope: data.describe(scope, DataLayer(schema), name),
+            sent("GET", at("data", schema, name), TableDetail),
+        )
 
     def rows(
         self,
@@ -53,17 +59,15 @@ class Data(InOrg):
         >>> len(demo.data.rows("marts", "daily_orders", order_by="day", limit=2).rows)
         2
         """
-        return _run(
-            data.rows(
-                self._actor,
-                self._slug,
-                DataLayer(schema),
-                name,
-                order_by=order_by,
-                descending=descending,
-                offset=offset,
-                limit=limit,
-            )
+        given: dict[str, Any] = {
+            "order_by": order_by,
+            "descending": descending,
+            "offset": offset,
+            "limit": limit,
+        }
+        return self._ask(
+            lambda actor, slug: data.rows(actor, slug, DataLayer(schema), name, **given),
+            sent("GET", at("data", schema, name, "rows"), TableResult, **given),
         )
 
     def profile(self, schema: str, name: str) -> Profile:
@@ -72,7 +76,10 @@ class Data(InOrg):
         >>> demo.data.profile("marts", "daily_orders").columns[0].nulls
         0
         """
-        return _run(data.profile(self._actor, self._slug, DataLayer(schema), name))
+        return self._ask(
+            lambda actor, slug: data.profile(actor, slug, DataLayer(schema), name),
+            sent("GET", at("data", schema, name, "profile"), Profile),
+        )
 
     def download(self, schema: str, name: str, file: Path | str) -> int:
         """Write the whole table as CSV; returns its bytes.
@@ -80,14 +87,20 @@ class Data(InOrg):
         >>> demo.data.download("marts", "daily_orders", folder / "daily.csv") > 100
         True
         """
-        return _run(self._download(DataLayer(schema), name, Path(file)))
+        target = Path(file)
 
-    async def _download(self, layer: DataLayer, name: str, file: Path) -> int:
-        written = 0
-        with file.open("wb") as target:
-            async for piece in data.csv(self._actor, self._slug, layer, name):
-                written += target.write(piece)
-        return written
+        async def here(actor: Actor, slug: str) -> int:
+            written = 0
+            with await asyncio.to_thread(target.open, "wb") as opened:
+                async for piece in data.csv(actor, slug, DataLayer(schema), name):
+                    written += opened.write(piece)
+            return written
 
-    def _page(self, layer: DataLayer | None, q: str | None, cursor: str | None) -> Any:
-        return self._scoped(lambda scope: data.list_tables(scope, layer=layer, q=q, cursor=cursor))
+        there = Request("GET", at("data", schema, name, "csv"), target.write_bytes)
+        return self._ask(here, there)
+
+    def _page(self, layer: DataLayer | None, q: str | None, cursor: str | None) -> Page[TableInfo]:
+        return self._scoped(
+            lambda scope: data.list_tables(scope, layer=layer, q=q, cursor=cursor),
+            sent("GET", "data", Page[TableInfo], schema=layer, q=q, cursor=cursor),
+        )

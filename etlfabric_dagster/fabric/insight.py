@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.fabric.base import InOrg
+from etlfabric_dagster.fabric.gateway import at, nothing, sent, whole
 from etlfabric_dagster.schemas.alerts import ChannelKind, ChannelOut, IncidentOut, RuleOut
+from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.streams import CheckResult
 from etlfabric_dagster.services import alerts, deliveries, incidents
+from etlfabric_dagster.services.scope import OrgScope
 
 
 class Alerts(InOrg):
@@ -31,10 +33,11 @@ class Alerts(InOrg):
         >>> demo.alerts.add_channel("ops", "email", to=["ops@example.com"]).to
         ('ops@example.com',)
         """
+        where: dict[str, Any] = {"to": list(to), "url": url, "signing_secret": signing_secret}
+        body = {"name": name, "kind": ChannelKind(kind), **where}
         return self._scoped(
-            lambda scope: alerts.create_channel(
-                scope, name, ChannelKind(kind), to=to, url=url, signing_secret=signing_secret
-            )
+            lambda scope: alerts.create_channel(scope, name, ChannelKind(kind), **where),
+            sent("POST", "alerts/channels", ChannelOut, body),
         )
 
     def channels(self) -> tuple[ChannelOut, ...]:
@@ -44,7 +47,11 @@ class Alerts(InOrg):
         >>> "team" in [channel.name for channel in demo.alerts.channels()]
         True
         """
-        return self._scoped(alerts.list_channels).items
+
+        async def here(scope: OrgScope) -> tuple[ChannelOut, ...]:
+            return (await alerts.list_channels(scope)).items
+
+        return self._scoped(here, whole("alerts/channels", ChannelOut))
 
     def remove_channel(self, name: str) -> None:
         """Remove it. Raises ConflictError while a rule uses it.
@@ -52,7 +59,10 @@ class Alerts(InOrg):
         >>> channel = demo.alerts.add_channel("gone", "email", to=["gone@example.com"])
         >>> demo.alerts.remove_channel("gone")
         """
-        self._scoped(lambda scope: alerts.delete_channel(scope, name))
+        self._scoped(
+            lambda scope: alerts.delete_channel(scope, name),
+            nothing("DELETE", at("alerts/channels", name)),
+        )
 
     def test(self, channel: str) -> CheckResult:
         """Send a test message now; without an SMTP server mail is kept in the home.
@@ -61,7 +71,10 @@ class Alerts(InOrg):
         >>> demo.alerts.test("tried").ok
         True
         """
-        return _run(deliveries.test(self._actor, self._slug, channel))
+        return self._ask(
+            lambda actor, slug: deliveries.test(actor, slug, channel),
+            sent("POST", at("alerts/channels", channel, "test"), CheckResult),
+        )
 
     def set_rule(self, name: str, **settings: Any) -> RuleOut:
         """Create or replace a rule: `channels`, `kinds`, `pipelines`, `stale_after_s`,
@@ -71,7 +84,10 @@ class Alerts(InOrg):
         >>> demo.alerts.set_rule("failures", channels=["night"]).kinds[0].value
         'failure'
         """
-        return self._scoped(lambda scope: alerts.put_rule(scope, name, settings))
+        return self._scoped(
+            lambda scope: alerts.put_rule(scope, name, settings),
+            sent("PUT", at("alerts/rules", name), RuleOut, settings),
+        )
 
     def rules(self) -> tuple[RuleOut, ...]:
         """All rules.
@@ -79,7 +95,11 @@ class Alerts(InOrg):
         >>> all(rule.channels for rule in demo.alerts.rules())
         True
         """
-        return self._scoped(alerts.list_rules).items
+
+        async def here(scope: OrgScope) -> tuple[RuleOut, ...]:
+            return (await alerts.list_rules(scope)).items
+
+        return self._scoped(here, whole("alerts/rules", RuleOut))
 
     def remove_rule(self, name: str) -> None:
         """Remove a rule and its incidents.
@@ -88,7 +108,10 @@ class Alerts(InOrg):
         >>> rule = demo.alerts.set_rule("brief", channels=["brief"])
         >>> demo.alerts.remove_rule("brief")
         """
-        self._scoped(lambda scope: alerts.delete_rule(scope, name))
+        self._scoped(
+            lambda scope: alerts.delete_rule(scope, name),
+            nothing("DELETE", at("alerts/rules", name)),
+        )
 
     def history(
         self, *, open_only: bool = False, pipeline: str | None = None
@@ -106,9 +129,11 @@ class Alerts(InOrg):
             if cursor is None:
                 return
 
-    def _page(self, open_only: bool, pipeline: str | None, cursor: str | None) -> Any:
+    def _page(self, open_only: bool, pipeline: str | None, cursor: str | None) -> Page[IncidentOut]:
+        params = {"open": open_only, "pipeline": pipeline, "cursor": cursor}
         return self._scoped(
             lambda scope: incidents.list_incidents(
                 scope, open_only=open_only, pipeline=pipeline, cursor=cursor
-            )
+            ),
+            sent("GET", "alerts/incidents", Page[IncidentOut], **params),
         )

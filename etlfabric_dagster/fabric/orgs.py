@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import FabricError, InvalidInputError
 from etlfabric_dagster.fabric.base import InOrg, Streams
 from etlfabric_dagster.fabric.data import Data
+from etlfabric_dagster.fabric.gateway import Gateway, Request, at, sent, whole
 from etlfabric_dagster.fabric.insight import Alerts
 from etlfabric_dagster.fabric.sources import Connections, Pipelines, Uploads
 from etlfabric_dagster.fabric.work import DbtModels, Runs, Schedules
@@ -26,15 +27,15 @@ from etlfabric_dagster.schemas.pipelines import PipelineOut
 from etlfabric_dagster.schemas.streams import SchemaPolicy
 from etlfabric_dagster.schemas.usage import QuotaState, UsageReport
 from etlfabric_dagster.services import dbt_models, fleet, lineage, orgs, overview, quotas, usage
-from etlfabric_dagster.services.export import ExportReport, export
+from etlfabric_dagster.services.export import ExportReport, export, unpack
 from etlfabric_dagster.services.scope import Actor
 
 
 class Orgs:
     """Orgs of the install."""
 
-    def __init__(self, actor: Actor) -> None:
-        self._actor = actor
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
 
     def create(self, slug: str, *, name: str) -> Org:
         """Create an org with its schemas and roles. Raises ConflictError when the slug is taken.
@@ -43,7 +44,11 @@ class Orgs:
         >>> example.info.status.value
         'active'
         """
-        return Org(self._actor, _run(orgs.create(self._actor, slug, name)))
+        made = self._gateway.ask(
+            lambda actor: orgs.create(actor, slug, name),
+            sent("POST", "/orgs", OrgOut, {"slug": slug, "name": name}),
+        )
+        return Org(self._gateway, made)
 
     def create_many(self, specs: Iterable[Mapping[str, Any] | OrgSpec]) -> CreateReport:
         """Create orgs and what they start with. One that fails stops no other; the same list again
@@ -52,7 +57,12 @@ class Orgs:
         >>> fabric.orgs.create_many([{"slug": "many", "name": "One of many"}]).created
         ('many',)
         """
-        return _run(fleet.create_many(self._actor, [_spec(spec) for spec in specs]))
+        wanted = [_spec(spec) for spec in specs]
+        body = {"orgs": [_revealed(spec) for spec in wanted]}
+        return self._gateway.ask(
+            lambda actor: fleet.create_many(actor, wanted),
+            sent("POST", "/fleet/orgs", CreateReport, body),
+        )
 
     def get(self, slug: str) -> Org:
         """One org. Raises NotFoundError.
@@ -60,7 +70,10 @@ class Orgs:
         >>> fabric.orgs.get("demo").info.name
         'Demo shop'
         """
-        return Org(self._actor, _run(orgs.get(self._actor, slug)))
+        found = self._gateway.ask(
+            lambda actor: orgs.get(actor, slug), sent("GET", f"/orgs/{at(slug)}", OrgOut)
+        )
+        return Org(self._gateway, found)
 
     def list(self) -> list[Org]:
         """All orgs by slug.
@@ -68,14 +81,18 @@ class Orgs:
         >>> [org.slug for org in fabric.orgs.list()]
         [...'demo'...]
         """
-        found: list[Org] = []
-        cursor: str | None = None
-        while True:
-            page = _run(orgs.list_orgs(self._actor, cursor))
-            found += [Org(self._actor, org) for org in page.items]
-            cursor = page.next
-            if cursor is None:
-                return found
+
+        async def here(actor: Actor) -> tuple[OrgOut, ...]:
+            found: tuple[OrgOut, ...] = ()
+            cursor: str | None = None
+            while True:
+                page = await orgs.list_orgs(actor, cursor)
+                found, cursor = found + page.items, page.next
+                if cursor is None:
+                    return found
+
+        found = self._gateway.ask(here, whole("/orgs", OrgOut))
+        return [Org(self._gateway, one) for one in found]
 
 
 def _spec(spec: Mapping[str, Any] | OrgSpec) -> OrgSpec:
@@ -89,20 +106,28 @@ def _spec(spec: Mapping[str, Any] | OrgSpec) -> OrgSpec:
         ) from None
 
 
+def _revealed(spec: OrgSpec) -> dict[str, Any]:
+    told = spec.model_dump(mode="json")
+    if spec.connection:
+        secrets = spec.connection.secrets.items()
+        told["connection"]["secrets"] = {name: value.get_secret_value() for name, value in secrets}
+    return told
+
+
 class Org(InOrg):
     """One org. `info` is how it stood when it was fetched."""
 
-    def __init__(self, actor: Actor, info: OrgOut) -> None:
-        super().__init__(actor, info.slug)
+    def __init__(self, gateway: Gateway, info: OrgOut) -> None:
+        super().__init__(gateway, info.slug)
         self.info = info
-        self.connections = Connections(actor, info.slug)
-        self.pipelines = Pipelines(actor, info.slug)
-        self.runs = Runs(actor, info.slug)
-        self.schedules = Schedules(actor, info.slug)
-        self.dbt_models = DbtModels(actor, info.slug)
-        self.uploads = Uploads(actor, info.slug)
-        self.alerts = Alerts(actor, info.slug)
-        self.data = Data(actor, info.slug)
+        self.connections = Connections(gateway, info.slug)
+        self.pipelines = Pipelines(gateway, info.slug)
+        self.runs = Runs(gateway, info.slug)
+        self.schedules = Schedules(gateway, info.slug)
+        self.dbt_models = DbtModels(gateway, info.slug)
+        self.uploads = Uploads(gateway, info.slug)
+        self.alerts = Alerts(gateway, info.slug)
+        self.data = Data(gateway, info.slug)
 
     @property
     def slug(self) -> str:
@@ -149,7 +174,10 @@ class Org(InOrg):
         >>> demo.query("select count(*) > 1000 from daily_orders").rows
         ((True,),)
         """
-        return _run(dbt_models.query(self._actor, self._slug, sql, limit=limit))
+        return self._ask(
+            lambda actor, slug: dbt_models.query(actor, slug, sql, limit=limit),
+            sent("POST", "query", TableResult, {"sql": sql, "limit": limit}),
+        )
 
     def usage(self, date_from: date | None = None, date_to: date | None = None) -> UsageReport:
         """Rows, bytes and seconds by pipeline and day (UTC); 30 days until today by default.
@@ -158,7 +186,11 @@ class Org(InOrg):
         >>> report.total.rows == sum(item.rows for item in report.items) > 0
         True
         """
-        return self._scoped(lambda scope: usage.report(scope, date_from, date_to))
+        days = {"from": date_from and str(date_from), "to": date_to and str(date_to)}
+        return self._scoped(
+            lambda scope: usage.report(scope, date_from, date_to),
+            sent("GET", "usage", UsageReport, **days),
+        )
 
     def overview(self) -> Overview:
         """What fails, what is late, what runs next, and how much was loaded.
@@ -167,7 +199,7 @@ class Org(InOrg):
         >>> found.pipelines == found.fine + len(found.failing) + len(found.late)
         True
         """
-        return self._scoped(overview.show)
+        return self._scoped(overview.show, sent("GET", "overview", Overview))
 
     def lineage(
         self, focus: str | None = None, *, depth: int | None = None, columns: bool = False
@@ -178,7 +210,8 @@ class Org(InOrg):
         ['marts.daily_orders']
         """
         return self._scoped(
-            lambda scope: lineage.graph(scope, focus=focus, depth=depth, columns=columns)
+            lambda scope: lineage.graph(scope, focus=focus, depth=depth, columns=columns),
+            sent("GET", "lineage", Lineage, focus=focus, depth=depth, columns=columns),
         )
 
     def set_quota(
@@ -192,7 +225,10 @@ class Org(InOrg):
         True
         """
         limits = {"rows_per_month": rows_per_month, "storage_bytes": storage_bytes}
-        return _run(quotas.set_quota(self._actor, self._slug, **limits))
+        return self._ask(
+            lambda actor, slug: quotas.set_quota(actor, slug, **limits),
+            sent("PUT", "usage/quota", QuotaState, limits),
+        )
 
     def bi_credentials(self, *, roll: bool = False) -> BiCredentials:
         """The stable login for BI tools; with `roll` a new password.
@@ -201,7 +237,10 @@ class Org(InOrg):
         >>> url.startswith("postgresql://tenant_")
         True
         """
-        return self._scoped(lambda scope: orgs.bi_credentials(scope, roll=roll))
+        there = ("POST", "bi-credentials/roll") if roll else ("GET", "bi-credentials")
+        return self._scoped(
+            lambda scope: orgs.bi_credentials(scope, roll=roll), sent(*there, BiCredentials)
+        )
 
     def set_limits(
         self, *, max_concurrent_runs: int | None = None, weight: int | None = None
@@ -212,7 +251,11 @@ class Org(InOrg):
         4
         """
         limits = {"max_concurrent_runs": max_concurrent_runs, "weight": weight}
-        return Org(self._actor, _run(orgs.set_limits(self._actor, self._slug, **limits)))
+        changed = self._ask(
+            lambda actor, slug: orgs.set_limits(actor, slug, **limits),
+            sent("PUT", "limits", OrgOut, limits),
+        )
+        return Org(self._gateway, changed)
 
     def suspend(self) -> None:
         """Cancel its runs, close its logins, skip its schedules. Data is kept.
@@ -222,7 +265,7 @@ class Org(InOrg):
         >>> asleep.info.status.value
         'suspended'
         """
-        self.info = _run(orgs.suspend(self._actor, self._slug))
+        self.info = self._ask(orgs.suspend, sent("POST", "suspend", OrgOut))
 
     def resume(self) -> None:
         """Open it again.
@@ -232,7 +275,7 @@ class Org(InOrg):
         >>> awake.info.status.value
         'active'
         """
-        self.info = _run(orgs.resume(self._actor, self._slug))
+        self.info = self._ask(orgs.resume, sent("POST", "resume", OrgOut))
 
     def export(self, directory: Path | str) -> ExportReport:
         """Write everything as JSON, dbt files and CSV into a new directory.
@@ -241,13 +284,24 @@ class Org(InOrg):
         >>> "marts.daily_orders" in report.tables
         True
         """
-        return _run(export(self._actor, self._slug, Path(directory)))
+        target = Path(directory)
+
+        def read(body: bytes) -> ExportReport:
+            return unpack(body, target)
+
+        return self._ask(
+            lambda actor, slug: export(actor, slug, target), Request("GET", "export", read)
+        )
 
     def erase(self) -> EraseReport:
-        """Remove it everywhere, Dagster's records included; reports what was there.
+        """Remove it everywhere, Dagster's records included; reports what was there. Only here, not
+        over HTTP.
 
         >>> leaving = fabric.orgs.create("leaving", name="Leaving Ltd.")
         >>> leaving.erase().schemas
         5
         """
-        return erase_org(self._actor, self._slug)
+        return self._ask(
+            lambda actor, slug: asyncio.to_thread(erase_org, actor, slug),
+            sent("DELETE", "", EraseReport, confirm=self._slug),
+        )

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.fabric.base import InOrg, Streams
+from etlfabric_dagster.fabric.gateway import Request, at, nothing, sent, whole
 from etlfabric_dagster.schemas.connections import ConnectionOut, UploadOut
 from etlfabric_dagster.schemas.pipelines import PipelineOut
-from etlfabric_dagster.schemas.streams import CheckResult, DiscoveredStream, SchemaPolicy
+from etlfabric_dagster.schemas.streams import CheckResult, DiscoveredStream, Discovery, SchemaPolicy
 from etlfabric_dagster.services import (
     connections,
     pipelines,
     uploads,
 )
+from etlfabric_dagster.services.scope import OrgScope
 
 
 class Connections(InOrg):
@@ -35,8 +36,11 @@ class Connections(InOrg):
         >>> demo.connections.create("crm", connector="rest_api", config=config).name
         'crm'
         """
+        body = {"name": name, "connector": connector, "config": dict(config)}
+        body["secrets"] = dict(credentials or {})
         return self._scoped(
-            lambda scope: connections.create(scope, name, connector, config, credentials)
+            lambda scope: connections.create(scope, name, connector, config, credentials),
+            sent("POST", "connections", ConnectionOut, body),
         )
 
     def get(self, name: str) -> ConnectionOut:
@@ -45,7 +49,10 @@ class Connections(InOrg):
         >>> demo.connections.get("shop").secrets
         ('password',)
         """
-        return self._scoped(lambda scope: connections.get(scope, name))
+        return self._scoped(
+            lambda scope: connections.get(scope, name),
+            sent("GET", at("connections", name), ConnectionOut),
+        )
 
     def list(self) -> tuple[ConnectionOut, ...]:
         """All connections by name.
@@ -53,7 +60,11 @@ class Connections(InOrg):
         >>> [connection.name for connection in demo.connections.list()]
         [...'marketing'...'shop']
         """
-        return self._scoped(connections.list_connections).items
+
+        async def here(scope: OrgScope) -> tuple[ConnectionOut, ...]:
+            return (await connections.list_connections(scope)).items
+
+        return self._scoped(here, whole("connections", ConnectionOut))
 
     def update(
         self,
@@ -68,8 +79,10 @@ class Connections(InOrg):
         >>> demo.connections.update("shop", config=config | {"tls": "prefer"}).config["tls"]
         'prefer'
         """
+        body = {"config": config and dict(config), "secrets": dict(credentials or {})}
         return self._scoped(
-            lambda scope: connections.update(scope, name, config=config, secrets=credentials)
+            lambda scope: connections.update(scope, name, config=config, secrets=credentials),
+            sent("PATCH", at("connections", name), ConnectionOut, body),
         )
 
     def delete(self, name: str) -> None:
@@ -79,7 +92,10 @@ class Connections(InOrg):
         >>> connection = demo.connections.create("old_crm", connector="rest_api", config=config)
         >>> demo.connections.delete("old_crm")
         """
-        self._scoped(lambda scope: connections.delete(scope, name))
+        self._scoped(
+            lambda scope: connections.delete(scope, name),
+            nothing("DELETE", at("connections", name)),
+        )
 
     def check(self, name: str) -> CheckResult:
         """Try it for real.
@@ -88,7 +104,10 @@ class Connections(InOrg):
         >>> result.ok, result.cause
         (True, '')
         """
-        return _run(connections.check(self._actor, self._slug, name))
+        return self._ask(
+            lambda actor, slug: connections.check(actor, slug, name),
+            sent("POST", at("connections", name, "check"), CheckResult),
+        )
 
     def discover(self, name: str) -> tuple[DiscoveredStream, ...]:
         """What it offers. Raises ConnectorError.
@@ -96,7 +115,10 @@ class Connections(InOrg):
         >>> [stream.name for stream in demo.connections.discover("marketing")]
         ['spend']
         """
-        return _run(connections.discover(self._actor, self._slug, name)).streams
+        return self._ask(
+            lambda actor, slug: connections.discover(actor, slug, name),
+            sent("POST", at("connections", name, "discover"), Discovery),
+        ).streams
 
 
 class Pipelines(InOrg):
@@ -118,17 +140,16 @@ class Pipelines(InOrg):
         >>> pipeline.connection is None
         True
         """
-        return _run(
-            pipelines.create(
-                self._actor,
-                self._slug,
-                name,
-                connection=connection,
-                streams=streams,
-                table_prefix=table_prefix,
-                schema_policy=SchemaPolicy(schema_policy),
-                models=models,
-            )
+        given: dict[str, Any] = {
+            "connection": connection,
+            "streams": streams if streams == "all" else dict(streams),
+            "table_prefix": table_prefix,
+            "schema_policy": SchemaPolicy(schema_policy),
+            "models": models,
+        }
+        return self._ask(
+            lambda actor, slug: pipelines.create(actor, slug, name, **given),
+            sent("POST", "pipelines", PipelineOut, {"name": name, **given}),
         )
 
     def get(self, name: str) -> PipelineOut:
@@ -137,7 +158,10 @@ class Pipelines(InOrg):
         >>> [stream.mode.value for stream in demo.pipelines.get("shop").streams][:1]
         ['incremental']
         """
-        return self._scoped(lambda scope: pipelines.get(scope, name))
+        return self._scoped(
+            lambda scope: pipelines.get(scope, name),
+            sent("GET", at("pipelines", name), PipelineOut),
+        )
 
     def list(self) -> tuple[PipelineOut, ...]:
         """All pipelines by name, without their streams.
@@ -145,7 +169,11 @@ class Pipelines(InOrg):
         >>> [pipeline.name for pipeline in demo.pipelines.list()]
         [...'marketing'...'shop']
         """
-        return self._scoped(pipelines.list_pipelines).items
+
+        async def here(scope: OrgScope) -> tuple[PipelineOut, ...]:
+            return (await pipelines.list_pipelines(scope)).items
+
+        return self._scoped(here, whole("pipelines", PipelineOut))
 
     def update(
         self,
@@ -161,15 +189,11 @@ class Pipelines(InOrg):
         'evolve'
         """
         policy = SchemaPolicy(schema_policy) if schema_policy else None
-        return _run(
-            pipelines.update(
-                self._actor,
-                self._slug,
-                name,
-                streams=streams,
-                schema_policy=policy,
-                models=models,
-            )
+        wanted: dict[str, Any] = {"streams": streams, "schema_policy": policy, "models": models}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return self._ask(
+            lambda actor, slug: pipelines.update(actor, slug, name, **given),
+            sent("PATCH", at("pipelines", name), PipelineOut, given),
         )
 
     def pause(self, name: str) -> PipelineOut:
@@ -178,7 +202,10 @@ class Pipelines(InOrg):
         >>> demo.pipelines.pause("marketing").paused
         True
         """
-        return self._scoped(lambda scope: pipelines.set_paused(scope, name, paused=True))
+        return self._scoped(
+            lambda scope: pipelines.set_paused(scope, name, paused=True),
+            sent("POST", at("pipelines", name, "pause"), PipelineOut),
+        )
 
     def resume(self, name: str) -> PipelineOut:
         """Let its schedule go on.
@@ -186,7 +213,10 @@ class Pipelines(InOrg):
         >>> demo.pipelines.resume("marketing").paused
         False
         """
-        return self._scoped(lambda scope: pipelines.set_paused(scope, name, paused=False))
+        return self._scoped(
+            lambda scope: pipelines.set_paused(scope, name, paused=False),
+            sent("POST", at("pipelines", name, "resume"), PipelineOut),
+        )
 
     def delete(self, name: str) -> None:
         """Delete it; loaded tables and the history of its runs stay.
@@ -194,7 +224,10 @@ class Pipelines(InOrg):
         >>> pipeline = demo.pipelines.create("hourly", models="daily_orders")
         >>> demo.pipelines.delete("hourly")
         """
-        _run(pipelines.delete(self._actor, self._slug, name))
+        self._ask(
+            lambda actor, slug: pipelines.delete(actor, slug, name),
+            nothing("DELETE", at("pipelines", name)),
+        )
 
 
 class Uploads(InOrg):
@@ -211,7 +244,11 @@ class Uploads(InOrg):
             with Path(file).open("rb") as content:
                 return self.put(content, name or Path(file).name)
         stored = name or ""
-        return self._scoped(lambda scope: uploads.put(scope, stored, file))
+        read = UploadOut.model_validate_json
+        return self._scoped(
+            lambda scope: uploads.put(scope, stored, file),
+            Request("PUT", at("uploads", stored), read, content=lambda: file),
+        )
 
     def list(self) -> list[UploadOut]:
         """All files by name.
@@ -219,7 +256,11 @@ class Uploads(InOrg):
         >>> [upload.name for upload in demo.uploads.list()]
         [...'marketing_spend.csv']
         """
-        return self._scoped(uploads.list_uploads)
+
+        async def here(scope: OrgScope) -> tuple[UploadOut, ...]:
+            return tuple(await uploads.list_uploads(scope))
+
+        return [*self._scoped(here, whole("uploads", UploadOut))]
 
     def delete(self, name: str) -> None:
         """Remove a file; what was loaded from it stays.
@@ -228,4 +269,6 @@ class Uploads(InOrg):
         >>> upload = demo.uploads.put(io.BytesIO(b"id\\n1\\n"), "old.csv")
         >>> demo.uploads.delete("old.csv")
         """
-        self._scoped(lambda scope: uploads.delete(scope, name))
+        self._scoped(
+            lambda scope: uploads.delete(scope, name), nothing("DELETE", at("uploads", name))
+        )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from etlfabric_dagster import storage
-from etlfabric_dagster.aio import run as _run
 from etlfabric_dagster.fabric.base import InOrg
+from etlfabric_dagster.fabric.gateway import Gateway, Request, at, nothing, sent, whole
+from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.dbt_models import DbtModelOut, DbtVersion, ImportReport, TableResult
 from etlfabric_dagster.schemas.pipelines import ScheduleOut
 from etlfabric_dagster.schemas.runs import (
@@ -23,21 +23,23 @@ from etlfabric_dagster.schemas.runs import (
     StreamResult,
 )
 from etlfabric_dagster.services import (
+    archives,
     dbt_history,
     dbt_models,
+    run_logs,
     runs,
     schedules,
 )
-from etlfabric_dagster.services.scope import Actor, OrgScope
+from etlfabric_dagster.services.scope import OrgScope
 
-LOOK_S = 0.05
+LINES = 5000
 
 
 @dataclass
 class Run(InOrg):
     """A run, as it stood when it was last looked at; `refresh` and `wait` look again."""
 
-    _actor: Actor
+    _gateway: Gateway
     _slug: str
     info: RunOut
 
@@ -78,7 +80,9 @@ class Run(InOrg):
         >>> run.refresh().id == run.id
         True
         """
-        self.info = self._scoped(lambda scope: runs.get(scope, self.info.id))
+        self.info = self._scoped(
+            lambda scope: runs.get(scope, self.info.id), sent("GET", self._path(), RunOut)
+        )
         return self
 
     def wait(self, timeout_s: float | None = None) -> Run:
@@ -89,10 +93,10 @@ class Run(InOrg):
         'succeeded'
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not (_run(runs.status_of(self.id)) or RunStatus.CANCELED).is_final:
+        while not (self._status() or RunStatus.CANCELED).is_final:
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"Run {self.id} has not ended within {timeout_s} s.")
-            time.sleep(LOOK_S)
+            time.sleep(self._gateway.look_s)
         return self.refresh()
 
     def cancel(self) -> Run:
@@ -102,7 +106,10 @@ class Run(InOrg):
         >>> run.wait(timeout_s=120).status.value
         'canceled'
         """
-        self.info = self._scoped(lambda scope: runs.request_cancel(scope, self.info.id))
+        self.info = self._scoped(
+            lambda scope: runs.request_cancel(scope, self.info.id),
+            sent("POST", self._path("cancel"), RunOut),
+        )
         return self
 
     def retry(self) -> Run:
@@ -112,8 +119,11 @@ class Run(InOrg):
         >>> run.retry().wait(timeout_s=120).info.trigger.value
         'retry'
         """
-        again = self._scoped(lambda scope: runs.retry(scope, self.info.id))
-        return Run(self._actor, self._slug, again)
+        again = self._scoped(
+            lambda scope: runs.retry(scope, self.info.id),
+            sent("POST", self._path("retry"), RunOut),
+        )
+        return Run(self._gateway, self._slug, again)
 
     def logs(self) -> list[LogLine]:
         """All log lines so far, oldest first.
@@ -123,10 +133,30 @@ class Run(InOrg):
         'Loading spend.'
         """
 
-        async def org_id(scope: OrgScope) -> UUID:
-            return scope.org_id
+        lines: list[LogLine] = []
+        after = ""
+        while True:
+            page = self._log_page(after)
+            lines += page.items
+            if not page.items or page.next is None:
+                return lines
+            after = page.next
 
-        return storage.read_log(self._scoped(org_id), self.id)[0]
+    def _log_page(self, after: str) -> run_logs.LogPage:
+        return self._scoped(
+            lambda scope: run_logs.page(scope, self.id, attempt=None, after=after, limit=LINES),
+            sent("GET", self._path("logs"), run_logs.LogPage, after=after, limit=LINES),
+        )
+
+    def _status(self) -> RunStatus | None:
+        def read(body: bytes) -> RunStatus | None:
+            return RunOut.model_validate_json(body).status
+
+        there = Request("GET", self._path(), read)
+        return self._ask(lambda _actor, _slug: runs.status_of(self.id), there)
+
+    def _path(self, *parts: str) -> str:
+        return at("runs", self.info.id, *parts)
 
 
 class Runs(InOrg):
@@ -146,8 +176,12 @@ class Runs(InOrg):
         ['orders']
         """
         selection = RunSelection(streams=streams, full_refresh=full_refresh)
-        started = self._scoped(lambda scope: runs.start(scope, pipeline, selection=selection))
-        return Run(self._actor, self._slug, started)
+        body = {"pipeline": pipeline, "selection": selection.model_dump(mode="json")}
+        started = self._scoped(
+            lambda scope: runs.start(scope, pipeline, selection=selection),
+            sent("POST", "runs", RunOut, body),
+        )
+        return Run(self._gateway, self._slug, started)
 
     def get(self, run_id: UUID | str) -> Run:
         """One run. Raises NotFoundError.
@@ -156,8 +190,11 @@ class Runs(InOrg):
         >>> demo.runs.get(run.id).info.pipeline == run.info.pipeline
         True
         """
-        found = self._scoped(lambda scope: runs.get(scope, UUID(str(run_id))))
-        return Run(self._actor, self._slug, found)
+        found = self._scoped(
+            lambda scope: runs.get(scope, UUID(str(run_id))),
+            sent("GET", at("runs", run_id), RunOut),
+        )
+        return Run(self._gateway, self._slug, found)
 
     def list(
         self, *, pipeline: str | None = None, status: RunStatus | None = None
@@ -170,14 +207,17 @@ class Runs(InOrg):
         cursor: str | None = None
         while True:
             page = self._page(pipeline, status, cursor)
-            yield from (Run(self._actor, self._slug, found) for found in page.items)
+            yield from (Run(self._gateway, self._slug, found) for found in page.items)
             cursor = page.next
             if cursor is None:
                 return
 
-    def _page(self, pipeline: str | None, status: RunStatus | None, cursor: str | None) -> Any:
+    def _page(
+        self, pipeline: str | None, status: RunStatus | None, cursor: str | None
+    ) -> Page[RunOut]:
         return self._scoped(
-            lambda scope: runs.list_runs(scope, pipeline=pipeline, status=status, cursor=cursor)
+            lambda scope: runs.list_runs(scope, pipeline=pipeline, status=status, cursor=cursor),
+            sent("GET", "runs", Page[RunOut], pipeline=pipeline, status=status, cursor=cursor),
         )
 
 
@@ -201,6 +241,7 @@ class Schedules(InOrg):
         >>> schedule.cron, schedule.timezone
         ('0 6 * * 1-5', 'Europe/Berlin')
         """
+        body = {"cron": cron, "interval_s": interval_s, "timezone": timezone, "jitter_s": jitter_s}
         return self._scoped(
             lambda scope: schedules.set_schedule(
                 scope,
@@ -209,7 +250,8 @@ class Schedules(InOrg):
                 interval_s=interval_s,
                 timezone=timezone,
                 jitter_s=jitter_s,
-            )
+            ),
+            sent("PUT", at("schedules", pipeline), ScheduleOut, body),
         )
 
     def remove(self, pipeline: str) -> None:
@@ -218,7 +260,10 @@ class Schedules(InOrg):
         >>> schedule = demo.schedules.set("marketing", interval_s=86400)
         >>> demo.schedules.remove("marketing")
         """
-        self._scoped(lambda scope: schedules.remove(scope, pipeline))
+        self._scoped(
+            lambda scope: schedules.remove(scope, pipeline),
+            nothing("DELETE", at("schedules", pipeline)),
+        )
 
     def list(self) -> tuple[ScheduleOut, ...]:
         """All schedules.
@@ -227,7 +272,11 @@ class Schedules(InOrg):
         >>> [schedule.pipeline for schedule in demo.schedules.list()]
         ['shop']
         """
-        return self._scoped(schedules.list_schedules).items
+
+        async def here(scope: OrgScope) -> tuple[ScheduleOut, ...]:
+            return (await schedules.list_schedules(scope)).items
+
+        return self._scoped(here, whole("schedules", ScheduleOut))
 
 
 class DbtModels(InOrg):
@@ -241,7 +290,10 @@ class DbtModels(InOrg):
         >>> demo.dbt_models.put("marts/one.sql", sql="select 1 as one").kind
         'model'
         """
-        return _run(dbt_models.put(self._actor, self._slug, path, sql, draft=draft))
+        return self._ask(
+            lambda actor, slug: dbt_models.put(actor, slug, path, sql, draft=draft),
+            sent("PUT", at("dbt-models", path), DbtModelOut, {"content": sql, "draft": draft}),
+        )
 
     def history(self, path: str) -> tuple[DbtVersion, ...]:
         """Versions of a file, newest first, at most 200.
@@ -251,7 +303,8 @@ class DbtModels(InOrg):
         ['put']
         """
         return self._scoped(
-            lambda scope: dbt_history.list_versions(scope, path, limit=dbt_history.KEPT)
+            lambda scope: dbt_history.list_versions(scope, path, limit=dbt_history.KEPT),
+            sent("GET", "dbt-history", Page[DbtVersion], path=path, limit=dbt_history.KEPT),
         ).items
 
     def diff(self, path: str, version: UUID, against: UUID | None = None) -> str:
@@ -261,7 +314,15 @@ class DbtModels(InOrg):
         >>> demo.dbt_models.diff("marts/five.sql", demo.dbt_models.history("marts/five.sql")[0].id)
         ''
         """
-        return self._scoped(lambda scope: dbt_history.diff(scope, path, version, against))
+
+        def read(body: bytes) -> str:
+            return json.loads(body)["diff"]
+
+        params = {"path": path} | ({"against": str(against)} if against else {})
+        return self._scoped(
+            lambda scope: dbt_history.diff(scope, path, version, against),
+            Request("GET", at("dbt-history", version, "diff"), read, params=params),
+        )
 
     def restore(self, path: str, version: UUID) -> DbtModelOut:
         """Store an older version again; parsed first. Raises NotFoundError, TransformError.
@@ -272,7 +333,10 @@ class DbtModels(InOrg):
         >>> demo.dbt_models.restore("marts/six.sql", first.id).content
         'select 5 as six'
         """
-        return _run(dbt_models.restore(self._actor, self._slug, path, version))
+        return self._ask(
+            lambda actor, slug: dbt_models.restore(actor, slug, path, version),
+            sent("POST", at("dbt-history", version, "restore"), DbtModelOut, path=path),
+        )
 
     def get(self, path: str) -> DbtModelOut:
         """One file with its content. Raises NotFoundError.
@@ -280,7 +344,10 @@ class DbtModels(InOrg):
         >>> demo.dbt_models.get("staging/stg_orders.sql").origin.value
         'generated'
         """
-        return self._scoped(lambda scope: dbt_models.get(scope, path))
+        return self._scoped(
+            lambda scope: dbt_models.get(scope, path),
+            sent("GET", at("dbt-models", path), DbtModelOut),
+        )
 
     def list(self) -> tuple[DbtModelOut, ...]:
         """All files by path, generated ones included.
@@ -288,7 +355,11 @@ class DbtModels(InOrg):
         >>> "marts/daily_orders.sql" in [model.path for model in demo.dbt_models.list()]
         True
         """
-        return self._scoped(dbt_models.list_models).items
+
+        async def here(scope: OrgScope) -> tuple[DbtModelOut, ...]:
+            return (await dbt_models.list_models(scope)).items
+
+        return self._scoped(here, whole("dbt-models", DbtModelOut))
 
     def delete(self, path: str) -> None:
         """Delete a file; refused while others refer to it.
@@ -296,7 +367,10 @@ class DbtModels(InOrg):
         >>> model = demo.dbt_models.put("marts/two.sql", sql="select 2 as two")
         >>> demo.dbt_models.delete("marts/two.sql")
         """
-        _run(dbt_models.delete(self._actor, self._slug, path))
+        self._ask(
+            lambda actor, slug: dbt_models.delete(actor, slug, path),
+            nothing("DELETE", at("dbt-models", path)),
+        )
 
     def preview(self, path: str, *, limit: int = 20) -> TableResult:
         """First rows of a model, run read-only.
@@ -305,7 +379,10 @@ class DbtModels(InOrg):
         >>> len(found.rows), found.columns[0].name
         (3, 'day')
         """
-        return _run(dbt_models.preview(self._actor, self._slug, path, limit=limit))
+        return self._ask(
+            lambda actor, slug: dbt_models.preview(actor, slug, path, limit=limit),
+            sent("POST", at("dbt-models", path, "preview"), TableResult, limit=limit),
+        )
 
     def import_project(self, files: Mapping[str, bytes]) -> ImportReport:
         """Take an existing dbt project: path → content.
@@ -314,4 +391,8 @@ class DbtModels(InOrg):
         >>> report.imported
         ('marts/three.sql',)
         """
-        return _run(dbt_models.import_project(self._actor, self._slug, files))
+        read = ImportReport.model_validate_json
+        return self._ask(
+            lambda actor, slug: dbt_models.import_project(actor, slug, files),
+            Request("POST", "dbt-models/import", read, content=lambda: archives.packed(files)),
+        )

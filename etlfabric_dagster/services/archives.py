@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO
 
@@ -34,6 +35,16 @@ def read_project(file: BinaryIO) -> dict[str, bytes]:
             "The file cannot be read as an archive.",
             "Send a zip or tar.gz of the project's folder.",
         ) from exc
+
+
+def packed(files: Mapping[str, bytes]) -> BinaryIO:
+    """A project as `read_project` takes it."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in ({PROJECT: b"name: imported"} | dict(files)).items():
+            archive.writestr(name, content)
+    body.seek(0)
+    return body
 
 
 def _members(file: BinaryIO) -> Iterator[tuple[str, int, IO[bytes]]]:

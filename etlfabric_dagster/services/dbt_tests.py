@@ -31,6 +31,7 @@ async def run(scope: OrgScope, path: str) -> RunOut:
 
     Raises NotFoundError, and ConflictError for a model without tests or outside every pipeline.
     """
+    scope.require("runs.start")
     ids = {one["unique_id"] for one in await _tests(scope, path)}
     if not ids:
         raise ConflictError(f"{path} has no dbt tests.", "Add tests in a YAML file beside it.")

@@ -1,6 +1,7 @@
 """Export of an org: everything needed to go on elsewhere, in formats that any tool reads.
 
     org.json                 org, connections without secrets, pipelines with streams, schedules
+    export.json              how much of each was written
     dbt/                     the dbt files
     data/{raw,marts,…}/*.csv every table, with header, NULL unquoted and empty text quoted
 
@@ -9,7 +10,9 @@ Views are not copied: the dbt files define them. Data is read with the org's rea
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from etlfabric_dagster.schemas.jobs import Warehouse
 from etlfabric_dagster.services import connections, dbt_store, orgs, pipelines, schedules, tenants
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
+REPORT = "export.json"
 SCHEMAS = ("raw", "staging", "marts")
 _TABLES = """
     SELECT tablename FROM pg_tables
@@ -66,13 +70,30 @@ async def export(
     tables = await _copy_tables(
         await tenants.reader_warehouse(org_id), directory / "data", progress
     )
-    return ExportReport(
+    report = ExportReport(
         directory=str(directory),
         connections=len(description["connections"]),
         pipelines=len(description["pipelines"]),
         dbt_files=len(files),
         tables=tables,
     )
+    (directory / REPORT).write_text(report.model_dump_json(exclude={"directory"}) + "\n", "utf-8")
+    return report
+
+
+def unpack(archive: bytes, directory: Path) -> ExportReport:
+    """Put an export that came as a tar.gz into a new or empty directory.
+
+    Raises InvalidInputError.
+    """
+    _prepare(directory)
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
+        for entry in packed.getmembers():
+            entry.name = entry.name.partition("/")[2]  # the folder named by the org
+            if entry.name:
+                packed.extract(entry, directory, filter="data")
+    counts = json.loads((directory / REPORT).read_text("utf-8"))
+    return ExportReport(directory=str(directory), **counts)
 
 
 async def _describe(scope: OrgScope, actor: Actor, slug: str) -> dict[str, Any]:

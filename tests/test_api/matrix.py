@@ -29,7 +29,7 @@ NEEDS: dict[str, str] = {
     **_all(
         OPERATOR,
         "list_users create_user issue_user_token disable_user enable_user suspend_org resume_org"
-        " set_quota",
+        " set_quota get_fleet create_orgs set_org_limits",
     ),
     **_all(
         VIEWER,
@@ -39,8 +39,7 @@ NEEDS: dict[str, str] = {
         " get_dbt_model get_overview list_pipeline_health list_pipelines get_pipeline"
         " list_streams list_schema_changes query list_runs get_run read_log follow_log"
         " list_schedules get_schedule next_fires list_offered_streams list_pending_columns"
-        " list_uploads get_usage plan_edit run_dbt_tests get_lineage list_tables get_table"
-        " list_rows"
+        " list_uploads get_usage plan_edit get_lineage list_tables get_table list_rows"
         " profile_table download_table",
     ),
     **_all(
@@ -50,7 +49,7 @@ NEEDS: dict[str, str] = {
         " discover_connection restore_dbt_version import_dbt_project put_dbt_model"
         " delete_dbt_model create_pipeline update_pipeline pause_pipeline resume_pipeline"
         " set_stream deselect_stream decide_column start_run cancel_run retry_run set_schedule"
-        " remove_schedule pause_schedule resume_schedule edit_streams put_upload"
+        " remove_schedule run_dbt_tests pause_schedule resume_schedule edit_streams put_upload"
         " delete_upload",
     ),
     **_all(
@@ -81,6 +80,9 @@ BODIES: dict[str, Any] = {
     "edit_streams": {"pipeline": "nothing", "change": {"selected": True}},
     "plan_edit": {"pipeline": "nothing", "streams": {}},
     "set_quota": {},
+    "create_user": {"email": "x@example.com"},
+    "create_orgs": {"orgs": [{"slug": "one_of_many", "name": "One"}]},
+    "set_org_limits": {},
     "rename_org": {"name": "Cast"},
 }
 

@@ -29,9 +29,10 @@ Rows = Annotated[int, Query(ge=1, le=1000, description="Rows at most.")]
 
 
 class DbtModelIn(Value):
-    """A file's content: SQL, YAML or CSV."""
+    """A file's content: SQL, YAML or CSV. With `draft`, what does not compile is kept beside."""
 
     content: str
+    draft: bool = False
 
 
 @router.get("")
@@ -88,7 +89,7 @@ async def put_dbt_model(
     actor: CurrentActor, slug: Slug, path: str, given: DbtModelIn
 ) -> DbtModelOut:
     """Store a file; the project is parsed with it first, and nothing is stored if that fails."""
-    return await dbt_models.put(actor, slug, path, given.content)
+    return await dbt_models.put(actor, slug, path, given.content, draft=given.draft)
 
 
 @router.delete("/{path:path}", status_code=204)

@@ -35,6 +35,13 @@ class OrgEdit(Value):
     name: Annotated[str, Field(max_length=400)]
 
 
+class LimitsIn(Value):
+    """An org's share of the workers; null leaves a limit as it is."""
+
+    max_concurrent_runs: int | None = None
+    weight: int | None = None
+
+
 @router.get("")
 async def list_orgs(actor: CurrentActor, page: PageQuery) -> Page[OrgOut]:
     """Orgs of the caller by slug; all of them for operators."""
@@ -69,3 +76,9 @@ async def suspend_org(actor: CurrentActor, slug: Slug) -> OrgOut:
 async def resume_org(actor: CurrentActor, slug: Slug) -> OrgOut:
     """Open a suspended org again. Operators."""
     return await orgs.resume(actor, slug)
+
+
+@router.put("/{slug}/limits")
+async def set_org_limits(actor: CurrentActor, slug: Slug, given: LimitsIn) -> OrgOut:
+    """Set how many runs it may have at once and its weight among orgs that wait. Operators."""
+    return await orgs.set_limits(actor, slug, **given.model_dump())
