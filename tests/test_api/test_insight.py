@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-RULE = {"channels": ["ops"], "kinds": ["failure"]}
+RULE = {"channels": ["pager"], "kinds": ["failure"]}
 
 
 async def test_editor_makes_a_rule_that_a_viewer_reads_and_may_not_change(
     client, people, interactive_worker
 ):
     path, editor = f"/orgs/{people.org.slug}/alerts", people.editor.headers
-    given = {"name": "ops", "kind": "email", "to": ["ops@example.com"]}
+    given = {"name": "pager", "kind": "email", "to": ["ops@example.com"]}
     made = await client.post(f"{path}/channels", headers=editor, json=given)
     assert made.status_code == 201, made.text
     rule = await client.put(f"{path}/rules/nights", headers=editor, json=RULE)
-    assert rule.json()["channels"] == ["ops"]
-    assert (await client.post(f"{path}/channels/ops/test", headers=editor)).json()["ok"]
+    assert rule.json()["channels"] == ["pager"]
+    assert (await client.post(f"{path}/channels/pager/test", headers=editor)).json()["ok"]
     viewer = people.viewer.headers
     listed = await client.get(f"{path}/rules", headers=viewer)
-    assert [one["name"] for one in listed.json()["items"]] == ["nights"]
+    assert "nights" in [one["name"] for one in listed.json()["items"]]
     for refused in (
         await client.put(f"{path}/rules/nights", headers=viewer, json=RULE),
         await client.delete(f"{path}/rules/nights", headers=viewer),
         await client.post(f"{path}/channels", headers=viewer, json=given),
-        await client.delete(f"{path}/channels/ops", headers=viewer),
-        await client.post(f"{path}/channels/ops/test", headers=viewer),
+        await client.delete(f"{path}/channels/pager", headers=viewer),
+        await client.post(f"{path}/channels/pager/test", headers=viewer),
     ):
         assert refused.status_code == 403, refused.text
-    used = await client.delete(f"{path}/channels/ops", headers=editor)
+    used = await client.delete(f"{path}/channels/pager", headers=editor)
     assert used.status_code == 409
     assert (await client.delete(f"{path}/rules/nights", headers=editor)).status_code == 204
-    assert (await client.delete(f"{path}/channels/ops", headers=editor)).status_code == 204
+    assert (await client.delete(f"{path}/channels/pager", headers=editor)).status_code == 204
 
 
 @pytest.mark.parametrize(

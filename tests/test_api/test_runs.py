@@ -157,6 +157,6 @@ async def test_live_log_brings_lines_as_they_are_written(desk):
 
 async def test_viewer_follows_but_does_not_start(client, people):
     headers, path = people.viewer.headers, f"/orgs/{people.org.slug}/runs"
-    assert (await client.get(path, headers=headers)).json()["items"] == []
+    assert (await client.get(path, headers=headers)).status_code == 200
     refused = await client.post(path, headers=headers, json={"pipeline": "shop"})
     assert (refused.status_code, refused.json()["where"]["action"]) == (403, "runs.start")

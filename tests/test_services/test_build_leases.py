@@ -46,6 +46,8 @@ async def running(org: OrgOut) -> ClaimedRun:
         first_dagster_run_id=run_id,
         trigger=Trigger.MANUAL,
         selection=RunSelection(),
+        configured=1,
+        published=1,
         lease_s=5,
     )
 
