@@ -9,8 +9,8 @@ import reflex as rx
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.panels import skeleton
 from etlfabric_ui.pages import lists
+from etlfabric_ui.pages import login as doors
 from etlfabric_ui.pages.data import data
-from etlfabric_ui.pages.login import login
 from etlfabric_ui.pages.overview import home, overview
 from etlfabric_ui.pages.run import run
 from etlfabric_ui.pages.wizard import wizard
@@ -53,7 +53,12 @@ def _add(page: Any, route: str, title: str, *on_load: Any) -> None:
     app.add_page(page, route=route, title=f"{title} · {strings.PRODUCT}", on_load=[*on_load])
 
 
-_add(login, routes.LOGIN, strings.SIGN_IN)
+_add(doors.login, routes.LOGIN, strings.SIGN_IN)
+_add(doors.signup, routes.SIGNUP, strings.CREATE_ACCOUNT_LINK)
+_add(doors.forgot, routes.FORGOT, strings.FORGOT)
+_add(doors.reset, routes.RESET, strings.NEW_PASSWORD)
+_add(doors.password, routes.PASSWORD, strings.NEW_PASSWORD)
+_add(doors.invite, routes.INVITE, strings.INVITED)
 _add(home, routes.HOME, "Home", Shell.go_home)
 _add(overview, routes.OVERVIEW, "Overview", Shell.enter, OverviewState.load)
 _add(lists.connections, routes.CONNECTIONS, "Connections", Shell.enter, ConnectionsState.load)

@@ -42,6 +42,7 @@
 
   function firstMissing(form) {
     for (const input of form.elements) {
+      if (input.disabled) continue;
       if (input.required && !input.value.trim()) return [input.name, input.dataset.missing || "Fill this in."];
       if (input.minLength > 0 && input.value.length < input.minLength) return [input.name, input.dataset.short];
       if (input.type === "email" && !/^[^@\s]+@[^@\s]+$/.test(input.value)) return [input.name, "Write name@domain."];
@@ -61,9 +62,9 @@
     form.dataset.busy = "1";
     $("[type=submit]", form).setAttribute("aria-busy", "true");
     const body = Object.fromEntries(new FormData(form));
-    const path = form.dataset.api.replace("{token}", () => encodeURIComponent(location.pathname.split("/").pop()));
+    if ("byLink" in form.dataset) body.token = linkToken();
     try {
-      const data = await call("POST", path, body);
+      const data = await call("POST", form.dataset.api, body);
       if (form.dataset.done) {
         text($("[data-form-note]", form.parentElement), form.dataset.done);
         form.classList.add("hidden");
@@ -80,6 +81,40 @@
     delete form.dataset.busy;
     $("[type=submit]", form).removeAttribute("aria-busy");
   }, true);
+
+  const linkToken = () => decodeURIComponent(location.pathname.replace(/\/$/, "").split("/").pop());
+  const slugOf = (name) => name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^[^a-z]+|_+$/g, "").slice(0, 40);
+
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (!form || !form.dataset.api) return;
+    if (event.target.dataset.follows) { event.target.dataset.own = event.target.value ? "1" : ""; return; }
+    const follower = form.querySelector(`[data-follows="${CSS.escape(event.target.name)}"]`);
+    if (follower && !follower.dataset.own) follower.value = slugOf(event.target.value);
+  });
+
+  // An invitation says who invites whom, once its form stands
+  async function tellInvitation(form) {
+    form.dataset.told = "1";
+    const note = $("[data-form-note]", form.parentElement);
+    try {
+      const shown = await call("POST", "/api/v1/invitations/show", { token: linkToken() });
+      text(note, `${shown.invited_by} invites ${shown.email} to ${shown.org} as ${shown.role}.`);
+      if (shown.has_account) {
+        for (const field of form.querySelectorAll(".only-new")) {
+          field.classList.add("hidden"); // React owns it: neither removed nor moved
+          field.querySelector("input").disabled = true;
+        }
+      }
+    } catch (problem) {
+      text(note, [problem.detail, problem.remedy].filter(Boolean).join(" "));
+      form.classList.add("hidden");
+    }
+  }
+  new MutationObserver(() => {
+    const form = $("form[data-invitation]:not([data-told])");
+    if (form) tellInvitation(form);
+  }).observe(document, { childList: true, subtree: true });
 
   function next(data) {
     const wanted = new URLSearchParams(location.search).get("next") || "";

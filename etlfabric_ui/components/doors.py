@@ -20,15 +20,35 @@ def door(title: str, *content: rx.Component) -> rx.Component:
     )
 
 
+def beside(*links: rx.Component) -> rx.Component:
+    """Where else to go from here, below the form."""
+    return rx.el.nav(*links, class_name="between", aria_label="Other ways in")
+
+
 def api_form(
-    path: str, submit: str, *fields: rx.Component, done: str = "", note: str = ""
+    path: str,
+    submit: str,
+    *fields: rx.Component,
+    done: str = "",
+    note: str = "",
+    by_link: bool = False,
+    invitation: bool = False,
 ) -> rx.Component:
     """A form that panel.js posts to the API as JSON.
 
     Args:
-        path: with `{token}` for the last part of the page's URL.
         done: shown in the form's place on success; without it the browser goes on to `?next=`.
+        note: shown above the form.
+        by_link: the last part of the page's URL is sent as `token`.
+        invitation: that token's invitation is told above the form.
     """
+    marks = {"data-api": path}
+    if done:
+        marks["data-done"] = done
+    if by_link:
+        marks["data-by-link"] = ""
+    if invitation:
+        marks["data-invitation"] = ""
     return rx.el.div(
         rx.el.div(note, class_name="form-note", role="status", custom_attrs={"data-form-note": ""}),
         rx.el.form(
@@ -36,7 +56,7 @@ def api_form(
             rx.el.div(class_name="form-error", role="alert", custom_attrs={"data-form-error": ""}),
             rx.el.button(submit, type="submit", class_name="btn primary"),
             no_validate=True,
-            custom_attrs={"data-api": path, **({"data-done": done} if done else {})},
+            custom_attrs=marks,
         ),
         class_name="stack loose",
     )
@@ -49,9 +69,17 @@ def text_field(
     kind: Any = "text",
     complete: str = "",
     help_text: str = "",
+    follows: str = "",
+    only_new: bool = False,
     **props: Any,
 ) -> rx.Component:
-    """A label bound to its input, help below, and room for its error."""
+    """A label bound to its input, help below, and room for its error.
+
+    Args:
+        follows: the field whose text it takes, as a slug, until somebody writes here.
+        only_new: left out for people who have an account.
+    """
+    attrs = {"aria-describedby": f"{name}-error"} | ({"data-follows": follows} if follows else {})
     return rx.el.div(
         rx.el.label(label, html_for=name),
         rx.el.input(
@@ -61,17 +89,23 @@ def text_field(
             required=True,
             class_name="input",
             auto_complete=complete,
-            custom_attrs={"aria-describedby": f"{name}-error"},
+            custom_attrs=attrs,
             **props,
         ),
         rx.el.span(help_text, class_name="help") if help_text else rx.fragment(),
         rx.el.span(id=f"{name}-error", class_name="err"),
-        class_name="field",
+        class_name="field only-new" if only_new else "field",
     )
 
 
 def password_field(
-    name: str, label: str, *, complete: str, new: bool = False, **props: Any
+    name: str,
+    label: str,
+    *,
+    complete: str,
+    new: bool = False,
+    only_new: bool = False,
+    **props: Any,
 ) -> rx.Component:
     """A masked input with Show; a new one has at least 12 characters."""
     rule = {"min_length": 12} if new else {}
@@ -105,5 +139,5 @@ def password_field(
         ),
         rx.el.span(strings.PASSWORD_RULE, class_name="help") if new else rx.fragment(),
         rx.el.span(id=f"{name}-error", class_name="err"),
-        class_name="field",
+        class_name="field only-new" if only_new else "field",
     )
