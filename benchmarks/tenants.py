@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -61,20 +62,34 @@ class Source:
         return {"password": str(conninfo_to_dict(self.dsn).get("password") or "")}
 
 
-def register(slug: str, source: Source, tables: Sequence[str], models: str | None = None) -> None:
-    """An org with one pipeline that loads these tables by cursor. Blocking."""
-    run(_register(slug, source, tables, models))
+def register(
+    slug: str,
+    source: Source,
+    tables: Sequence[str],
+    models: str | None = None,
+    pipelines: Sequence[str] = (PIPELINE,),
+) -> None:
+    """An org whose pipelines load these tables by cursor. Blocking."""
+    run(_register(slug, source, tables, models, pipelines))
 
 
-async def _register(slug: str, source: Source, tables: Sequence[str], models: str | None) -> None:
+async def _register(
+    slug: str, source: Source, tables: Sequence[str], models: str | None, names: Sequence[str]
+) -> None:
     await orgs.create(OPERATOR, slug, slug.title())
     async with org_scope(OPERATOR, slug) as scope:
         await connections.create(scope, PIPELINE, "sql_database", source.config, source.secrets)
     plan = {"mode": "incremental", "cursor": "updated_at", "primary_key": ["id"]}
-    streams = dict.fromkeys(tables, plan)
-    await pipelines.create(
-        OPERATOR, slug, PIPELINE, connection=PIPELINE, streams=streams, models=models
-    )
+    for name in names:
+        await pipelines.create(
+            OPERATOR,
+            slug,
+            name,
+            connection=PIPELINE,
+            streams=dict.fromkeys(tables, plan),
+            models=models,
+            table_prefix=f"{name}__",
+        )
 
 
 @dataclass(frozen=True)
@@ -100,16 +115,30 @@ class Ended:
         return self.claimed - self.triggered
 
 
-def trigger(slug: str) -> tuple[UUID, float]:
+def trigger(slug: str, pipeline: str = PIPELINE) -> tuple[UUID, float]:
     """Start the org's pipeline as every caller does. Returns the run and when it was asked for."""
-    return run(trigger_soon(slug))
+    return run(_trigger(slug, pipeline))
 
 
-async def trigger_soon(slug: str) -> tuple[UUID, float]:
-    """The same for callers with a loop."""
+def trigger_all(wanted: Sequence[tuple[str, str]]) -> list[tuple[UUID, float]]:
+    """The same for many (org, pipeline), as fast as the platform takes them."""
+
+    async def start() -> list[tuple[UUID, float]]:
+        room = asyncio.Semaphore(8)
+
+        async def one(slug: str, pipeline: str) -> tuple[UUID, float]:
+            async with room:
+                return await _trigger(slug, pipeline)
+
+        return await asyncio.gather(*(one(*pair) for pair in wanted))
+
+    return run(start())
+
+
+async def _trigger(slug: str, pipeline: str) -> tuple[UUID, float]:
     moment = time.time()
     async with org_scope(OPERATOR, slug) as scope:
-        return (await runs.start(scope, PIPELINE)).id, moment
+        return (await runs.start(scope, pipeline)).id, moment
 
 
 def wait(triggered: Iterable[tuple[UUID, float]], timeout_s: float = 600) -> list[Ended]:

@@ -1,0 +1,132 @@
+"""Many orgs at once: `--orgs N` (200) × one run of one table, on two slots.
+
+What a run costs a slot, beyond the sandbox's bare load of the same table, is the overhead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from uuid import UUID
+
+from rich.progress import Progress, track
+from sqlalchemy import select
+
+from benchmarks.clones import Template, counted
+from benchmarks.report import Figure, finish, percentile
+from benchmarks.stack import err, throw_away_stack
+from benchmarks.tenants import PIPELINE, Ended, Source, register, trigger_all, wait
+from etlfabric_dagster.aio import run
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.models import Pipeline
+from etlfabric_dagster.schemas.jobs import EgressPolicy, ExtractJob, SourceConfig
+from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
+from etlfabric_dagster.services import sandbox, tenants
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
+
+TARGET_S = 0.15
+SLOTS = 2
+ROWS = 100
+TEMPLATE, TABLE = "burst", "events"
+BARE_LOADS = 10
+
+
+@dataclass(frozen=True)
+class Burst:
+    """All runs of the burst, and how long it lasted."""
+
+    runs: list[Ended]
+    seconds: float
+    bare_s: float
+    """Median of the sandbox's load alone, as many at once as there are slots."""
+
+    @property
+    def overhead_s(self) -> float:
+        """Of one run, in a slot's time."""
+        return self.seconds * SLOTS / len(self.runs) - self.bare_s
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--orgs", type=int, default=200)
+    parser.add_argument("--json", action="store_true")
+    count = parser.parse_args().orgs
+    with throw_away_stack(workers=SLOTS) as source:
+        burst = measure(source, count)
+    done = sum(ended.status == "succeeded" for ended in burst.runs)
+    finish(
+        "burst",
+        {
+            "succeeded": Figure(done, count, higher_is_better=True),
+            "seconds": Figure(burst.seconds),
+            "bare_load_s": Figure(burst.bare_s),
+            "overhead_per_run_s": Figure(burst.overhead_s, TARGET_S),
+        },
+    )
+
+
+def measure(source: Source, count: int) -> Burst:
+    """Create `count` orgs, load each once, then run all of them at once. Blocking."""
+    source.fill([TABLE], ROWS)
+    register(TEMPLATE, source, [TABLE], models="path:none")
+    template = Template.read(TEMPLATE, source)
+    slugs = [f"{TEMPLATE}_{number}" for number in range(count)]
+    with Progress(console=err) as bar, counted(bar, "orgs", count) as done:
+        template.copy(slugs, done)
+    bare_s = _bare_load(source)
+    began = time.time()
+    triggered = trigger_all([(slug, PIPELINE) for slug in slugs])
+    runs = wait(triggered, timeout_s=60 + 5 * count)
+    return Burst(runs, max(ended.finished for ended in runs) - began, bare_s)
+
+
+def _bare_load(source: Source) -> float:
+    """Each a first load, as those of the burst are: into a table of its own."""
+    job = run(_job(source))
+
+    def load(number: int) -> float:
+        stream = StreamPlan(
+            name=TABLE,
+            table=f"bare_{number}",
+            mode=LoadMode.INCREMENTAL,
+            cursor="updated_at",
+            primary_key=("id",),
+        )
+        mine = job.model_copy(update={"pipeline": f"p_bare_{number}", "streams": (stream,)})
+        began = time.perf_counter()
+        sandbox.client().run(mine)
+        return time.perf_counter() - began
+
+    with ThreadPoolExecutor(SLOTS) as pool:
+        seconds = track(pool.map(load, range(BARE_LOADS)), "bare", BARE_LOADS, console=err)
+        return percentile(list(seconds), 0.5)
+
+
+async def _job(source: Source) -> ExtractJob:
+    async with org_scope(OPERATOR, TEMPLATE) as scope:
+        org_id, pipeline = scope.org_id, await scope.session.scalar(select(Pipeline.id))
+    assert pipeline is not None
+    password = await _password(org_id, pipeline)
+    return ExtractJob(
+        pipeline="p_bare",
+        source=SourceConfig(
+            connector="sql_database",
+            config=source.config,
+            secrets=source.secrets,
+            egress=EgressPolicy(allow=("127.0.0.0/8",)),
+        ),
+        warehouse=tenants.warehouse(org_id, tenants.pipeline_login(org_id, pipeline), password),
+        streams=(),
+    )
+
+
+async def _password(org_id: UUID, pipeline: UUID) -> str:
+    async with get_session() as session:
+        return await tenants.rotate_pipeline_login(session, org_id, pipeline)
+
+
+if __name__ == "__main__":
+    main()
