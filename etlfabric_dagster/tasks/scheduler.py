@@ -23,6 +23,8 @@ from etlfabric_dagster.tasks import heartbeats
 
 PROCESS = "scheduler"
 SETTLE_WITHIN_S, DAY_S = 600, 24 * 3600
+MAX_UNHEARD = 100
+"""Doorbells before people's own: a thousand orgs made at once must not keep them waiting."""
 
 Ticks = dict[Callable[[DagsterInstance], None], float]
 
@@ -51,7 +53,8 @@ def watch(_: DagsterInstance) -> None:
 def settle(instance: DagsterInstance) -> None:
     """Make Dagster's record say what ours says, and ring for orgs that wait to be published."""
     agreement.agree(instance, SETTLE_WITHIN_S)
-    for org_id in aio.run(snapshots.unpublished()):
+    room = max(0, MAX_UNHEARD - queue.unheard(queue.INTERACTIVE))
+    for org_id in aio.run(snapshots.unpublished())[:room]:
         queue.ring(snapshots.PUBLISH, str(org_id), queue=queue.INTERACTIVE)
 
 
