@@ -23,7 +23,7 @@ from etlfabric_dagster.aio import run
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.state import StackState
-from etlfabric_dagster.services import dbt_models, fleet, snapshots, users
+from etlfabric_dagster.services import dbt_models, fleet, snapshots, tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
 GIB = 2**30
@@ -143,7 +143,7 @@ def _restarted_webserver() -> tuple[float, Ask]:
     state = Home(settings.home_dir).state
     old = _pid(state)
     run(users.create(OPERATOR, "bench@example.com", operator=True))
-    token = run(users.issue_token(OPERATOR, "bench@example.com")).token
+    token = run(tokens.issue_for(OPERATOR, "bench@example.com")).token
     client = httpx.Client(
         base_url=f"http://127.0.0.1:{settings.dagster_port}",
         headers={"authorization": f"Bearer {token}"},

@@ -30,6 +30,8 @@ INSERT INTO {name} SELECT n, 'n' || n, now() - make_interval(secs => n)
     FROM generate_series(1, {rows}) n ON CONFLICT DO NOTHING;
 """
 
+CHANGE: LiteralString = "UPDATE {name} SET name = name || '.', updated_at = clock_timestamp()"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -42,6 +44,12 @@ class Source:
         with psycopg.connect(self.dsn, autocommit=True) as conn:
             for name in tables:
                 conn.execute(TABLE.format(name=name, rows=rows).encode())
+
+    def change(self, tables: Sequence[str]) -> None:
+        """Every row of them is new to a cursor."""
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            for name in tables:
+                conn.execute(CHANGE.format(name=name).encode())
 
     @property
     def config(self) -> dict[str, Any]:

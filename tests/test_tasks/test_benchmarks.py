@@ -29,25 +29,26 @@ def dagster(migrated: Settings, workers: Path) -> Iterator[dg.DagsterInstance]:
 def test_every_run_of_start_latency_begins_a_step_before_it_ends(
     source: str, dagster: dg.DagsterInstance
 ) -> None:
-    measured = start_latency.measure(dagster, Source(source), count=2, warm=1)
-    assert [ended.streams for ended in measured.runs] == [{"unchanged"}] * 2
+    measured = start_latency.measure(dagster, Source(source), count=1, warm=1)
+    assert [ended.streams for ended in measured.runs] == [{"unchanged"}]
     for ended, first_step in zip(measured.runs, measured.first_steps, strict=True):
         assert ended.waited <= first_step <= ended.seconds
 
 
 def test_noop_sync_loads_once_and_then_nothing(source: str) -> None:
-    runs = noop_sync.measure(Source(source), count=2, rows=20, warm=1)
-    assert [ended.streams for ended in runs] == [{"unchanged"}] * 2
+    runs = noop_sync.measure(Source(source), count=1, rows=20, warm=1)
+    assert [ended.streams for ended in runs] == [{"unchanged"}]
 
 
 def test_every_run_of_a_burst_succeeds(source: str) -> None:
-    found = burst.measure(Source(source), count=3)
-    assert [ended.status for ended in found.runs] == ["succeeded"] * 3
+    found = burst.measure(Source(source), count=2)
+    assert [ended.status for ended in found.first + found.runs] == ["succeeded"] * 4
+    assert {status for ended in found.runs for status in ended.streams} == {"succeeded"}
     assert found.bare_s > 0
 
 
 def test_fairness_measures_beside_a_queue_that_is_not_empty(source: str) -> None:
-    shares = fairness.measure(Source(source), queue=8, every_s=0, alone=1, warm=1)
+    shares = fairness.measure(Source(source), queue=4, every_s=0, alone=1, warm=1)
     assert shares.queued
     assert {ended.status for ended in shares.beside} == {"succeeded"}
 
