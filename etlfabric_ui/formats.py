@@ -81,6 +81,11 @@ def moment(at: datetime | None, zone: str = "UTC") -> str:
     return said if zone == "UTC" else f"{said} ({utc:%H:%M:%S} UTC)"
 
 
+def short(at: datetime) -> str:
+    """“Nov 22, 14:00”, on the clock it is given in."""
+    return f"{at:%b} {at.day}, {at:%H:%M}"
+
+
 def clock_time(at: datetime | None, zone: str = "UTC") -> str:
     """“14:15”, in 24 hours."""
     return UNKNOWN if at is None else f"{at.astimezone(ZoneInfo(zone)):%H:%M}"

@@ -76,6 +76,8 @@ class AlertIncident(Base):
     last_seen_at: Mapped[datetime]
     notified_at: Mapped[datetime | None]
     recovered_at: Mapped[datetime | None]
+    muted_until: Mapped[datetime | None]
+    """Until then nobody is told of troubles of this kind in its pipeline."""
 
 
 class AlertDelivery(Base):

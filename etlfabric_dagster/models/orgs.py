@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import ForeignKey, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from etlfabric_dagster.models.base import Base, TimestampMixin
@@ -22,6 +22,8 @@ class Org(TimestampMixin, Base):
     config_version: Mapped[int] = mapped_column(default=1)
     max_concurrent_runs: Mapped[int]
     weight: Mapped[int] = mapped_column(default=1)
+    timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
+    """IANA zone in which people of the org read times."""
     sealed: Mapped[bytes]
     """Sealed: the key of the `hash` column policy and the read-only login's password."""
     tenant_revision: Mapped[str | None]

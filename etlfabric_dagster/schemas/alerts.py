@@ -113,6 +113,7 @@ class IncidentOut(Value):
     last_seen_at: datetime
     notified_at: datetime | None
     recovered_at: datetime | None
+    muted_until: datetime | None = None
     deliveries: tuple[DeliveryOut, ...] = ()
 
 

@@ -28,6 +28,8 @@ class OrgOut(Value):
     config_version: int
     max_concurrent_runs: int
     weight: int
+    timezone: str = "UTC"
+    """IANA zone in which its people read times."""
     created_at: datetime
 
 

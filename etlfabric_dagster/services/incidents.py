@@ -38,7 +38,7 @@ from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.health import PipelineHealth
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import alert_texts, paging, pipeline_health
+from etlfabric_dagster.services import alert_texts, mutes, paging, pipeline_health
 from etlfabric_dagster.services.leases import EVALUATE
 from etlfabric_dagster.services.scope import OrgScope
 
@@ -345,26 +345,10 @@ async def _recover(
     told = 0
     for incident_id, rule_id, kind in closed.all():
         rule = by_id[rule_id]
-        unheard = await _skip_waiting(session, incident_id) if kind in rule.kinds else set()
+        unheard = await mutes.take_back(session, incident_id) if kind in rule.kinds else set()
         if AlertKind.RECOVERY in rule.kinds:
             told += await _queue(session, rule, incident_id, AlertEvent.RECOVERED, unheard)
     return told
-
-
-async def _skip_waiting(session: AsyncSession, incident_id: UUID) -> set[UUID]:
-    """Take back messages that quiet hours still hold; their channels hear nothing of it at all."""
-    skipped = await session.scalars(
-        update(AlertDelivery)
-        .where(
-            AlertDelivery.incident_id == incident_id,
-            AlertDelivery.status == DeliveryStatus.QUEUED,
-            AlertDelivery.attempts == 0,
-            AlertDelivery.next_attempt_at > clock.now(),
-        )
-        .values(status=DeliveryStatus.SKIPPED)
-        .returning(AlertDelivery.channel_id)
-    )
-    return set(skipped)
 
 
 async def _queue(
@@ -374,6 +358,8 @@ async def _queue(
     event: AlertEvent,
     unheard: set[UUID] | frozenset[UUID] = frozenset(),
 ) -> int:
+    if await mutes.is_muted(session, incident_id):
+        return 0
     now = clock.now()
     at = alert_texts.due(now, rule.quiet_from, rule.quiet_to, rule.timezone)
     channels = await session.scalars(

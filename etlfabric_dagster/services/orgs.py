@@ -22,7 +22,7 @@ from etlfabric_dagster.schemas.base import Page, Slug
 from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut, OrgStatus
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.security import scram
-from etlfabric_dagster.services import audit, tenants
+from etlfabric_dagster.services import audit, clockwork, tenants
 from etlfabric_dagster.services.scope import (
     Actor,
     OrgScope,
@@ -33,6 +33,8 @@ from etlfabric_dagster.services.scope import (
 )
 from etlfabric_dagster.services.vault import vault
 
+ERASE = "etlfabric.erase_org"
+"""The task that erases an org which is closed already."""
 PAGE = 100
 MAX_NAME = 80
 MAX_LIMIT = 1000
@@ -137,11 +139,19 @@ async def resume(actor: Actor, slug: str) -> OrgOut:
     return await _set_status(actor, slug, OrgStatus.ACTIVE)
 
 
-async def rename(scope: OrgScope, name: str) -> OrgOut:
-    """Change the name that people see; the slug stays. Raises InvalidInputError."""
+async def edit(scope: OrgScope, *, name: str | None = None, timezone: str | None = None) -> OrgOut:
+    """Change the name that people see and the zone they read times in; the slug stays.
+
+    None leaves one as it is. Raises InvalidInputError.
+    """
     scope.require("orgs.update")
     org = await scope.session.get_one(Org, scope.org_id)
-    before, org.name = to_out(org), checked_name(name)
+    before = to_out(org)
+    if name is not None:
+        org.name = checked_name(name)
+    if timezone is not None:
+        clockwork.check_timezone(timezone)
+        org.timezone = timezone
     await scope.session.flush()
     await scope.session.refresh(org)
     await audit.record(scope, "orgs.update", f"orgs/{scope.slug}", before=before, after=to_out(org))
@@ -156,6 +166,27 @@ async def begin_erase(actor: Actor, slug: str) -> None:
         org.status = OrgStatus.ERASING
         await tenants.set_logins(session, org.id, enabled=False)
         await _cancel_runs(session, org.id)
+
+
+async def request_erase(actor: Actor, slug: str) -> None:
+    """Close the org now and have a worker erase it. Owners and operators. Idempotent.
+
+    Nothing of it is reached any more when this returns; `erase_requested` finds what a lost
+    doorbell left.
+    """
+    await begin_erase(actor, slug)
+    async with get_session() as session:
+        org = await find_org(session, actor, slug)
+        asked = {"requested": True}
+        await audit.write(session, actor, "orgs.erase", f"orgs/{slug}", after=asked)
+        ring_after_commit(session, ERASE, str(org.id), queue=INTERACTIVE)
+
+
+async def erase_requested() -> tuple[tuple[UUID, str], ...]:
+    """Orgs (id, slug) of which something is left although they are to be erased."""
+    query = select(Org.id, Org.slug).where(Org.status == OrgStatus.ERASING)
+    async with get_session() as session:
+        return tuple((org_id, slug) for org_id, slug in await session.execute(query))
 
 
 async def erase(actor: Actor, slug: str) -> EraseReport:

@@ -80,6 +80,8 @@ class OrgScope:
     status: OrgStatus
     actor: Actor
     role: Role
+    timezone: str = "UTC"
+    """IANA zone in which the org's people read times."""
 
     @property
     def reads_only(self) -> bool:
@@ -147,9 +149,10 @@ async def org_scope(actor: Actor, slug: str) -> AsyncIterator[OrgScope]:
     async with get_session() as session:
         org, role = await _enter(session, actor, slug)
         found = org.id, org.slug, OrgStatus(org.status)
+        zone = org.timezone
     async with (
         get_session(org_id=found[0]) as session,
-        _guarded(OrgScope(session, *found, actor, role)) as scope,
+        _guarded(OrgScope(session, *found, actor, role, zone)) as scope,
     ):
         yield scope
 
@@ -162,7 +165,9 @@ async def org_scope_by_id(actor: Actor, org_id: UUID) -> AsyncIterator[OrgScope]
         if slug is None:
             raise no_org(str(org_id))
         org, role = await _enter(session, actor, slug)
-        found = OrgScope(session, org.id, org.slug, OrgStatus(org.status), actor, role)
+        found = OrgScope(
+            session, org.id, org.slug, OrgStatus(org.status), actor, role, org.timezone
+        )
         async with _guarded(found) as scope:
             yield scope
 

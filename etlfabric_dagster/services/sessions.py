@@ -99,22 +99,20 @@ async def refresh(refresh_token: str, audience: str) -> Grant:
 async def authenticate(token: str, audience: str, typ: str = SESSION) -> Actor:
     """Who a signed token acts as. Raises UnauthenticatedError, also after signing out."""
     session_id, user_id = _named(token, audience, typ)
-    query = (
-        select(User)
-        .join(Session, Session.user_id == User.id)
-        .where(Session.id == session_id, User.id == user_id, *_alive())
-    )
-    async with get_session() as session:
-        user = await session.scalar(query)
-    if user is None:
-        raise _expired()
-    return Actor(
-        user.email,
-        user_id=user.id,
-        is_operator=user.is_operator,
-        must_change_password=user.must_change_password,
-        session_id=session_id,
-    )
+    return await _actor_of(Session.id == session_id, User.id == user_id)
+
+
+def named(token: str, audience: str) -> UUID:
+    """The session that a cookie's token names; whether it goes on, `resume` tells.
+
+    Raises UnauthenticatedError for a token that was not signed here, or has expired.
+    """
+    return _named(token, audience, SESSION)[0]
+
+
+async def resume(session_id: UUID) -> Actor:
+    """Who acts in a session whose token was read before. Raises UnauthenticatedError."""
+    return await _actor_of(Session.id == session_id)
 
 
 async def issue_code(session_id: UUID) -> str:
@@ -197,6 +195,22 @@ async def end_own(actor: Actor) -> None:
     if actor.user_id is not None:
         async with get_session() as session:
             await end_all(session, actor.user_id)
+
+
+async def _actor_of(*which: Any) -> Actor:
+    joined = select(User, Session.id).join(Session, Session.user_id == User.id)
+    async with get_session() as session:
+        found = (await session.execute(joined.where(*which, *_alive()))).one_or_none()
+    if found is None:
+        raise _expired()
+    user, session_id = found
+    return Actor(
+        user.email,
+        user_id=user.id,
+        is_operator=user.is_operator,
+        must_change_password=user.must_change_password,
+        session_id=session_id,
+    )
 
 
 def _alive() -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import agreement, records, retention
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
-from etlfabric_dagster.services import incidents, interactive, leases, schedules, snapshots
+from etlfabric_dagster.services import incidents, interactive, leases, orgs, schedules, snapshots
 from etlfabric_dagster.tasks import heartbeats
 
 PROCESS = "scheduler"
@@ -46,8 +46,12 @@ def reconcile(instance: DagsterInstance) -> None:
 
 
 def watch(_: DagsterInstance) -> None:
-    """Tell of pipelines that are late: nothing else happens when nothing happens."""
+    """Tell of pipelines that are late, and ring for orgs that are to be erased: nothing else
+    happens when nothing happens.
+    """
     aio.run(incidents.watch_staleness())
+    for org in aio.run(orgs.erase_requested()):
+        queue.ring(orgs.ERASE, str(org[0]), queue=queue.INTERACTIVE)
 
 
 def settle(instance: DagsterInstance) -> None:

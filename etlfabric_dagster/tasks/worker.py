@@ -19,6 +19,7 @@ def make() -> Celery:
     app.conf.update(
         include=[
             "etlfabric_dagster.tasks.alerts",
+            "etlfabric_dagster.tasks.erasing",
             "etlfabric_dagster.tasks.interactive",
             "etlfabric_dagster.tasks.runs",
         ],

@@ -11,6 +11,7 @@ import reflex as rx
 
 from etlfabric_dagster import clock
 from etlfabric_ui import formats
+from etlfabric_ui.state.zones import local, zone
 from etlfabric_ui.views import Moment, Problem
 
 
@@ -26,12 +27,14 @@ class PageState(rx.State, mixin=True):
 def browser_zone(cookies: str | None) -> str:
     """The browser's IANA zone, which panel.js leaves in a cookie; UTC when it is none we know."""
     found = re.search(r"(?:^|; )etlfabric_zone=([\w+/%-]{1,60})", cookies or "")
-    zone = unquote(found[1]) if found else "UTC"
-    return zone if zone in available_timezones() else "UTC"
+    wanted = unquote(found[1]) if found else "UTC"
+    return wanted if wanted in available_timezones() else "UTC"
 
 
-def moment(at: datetime | None, zone: str = "UTC") -> Moment:
-    """A time for the page."""
+def moment(at: datetime | None) -> Moment:
+    """A time for the page, in the org's zone."""
     if at is None:
         return Moment()
-    return Moment(at.isoformat(), formats.relative(at, clock.now()), formats.moment(at, zone))
+    return Moment(
+        at.isoformat(), formats.relative(local(at), clock.now()), formats.moment(at, zone())
+    )

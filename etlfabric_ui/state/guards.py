@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, get_type_hints
 from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 import reflex as rx
 
@@ -29,6 +30,7 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import sessions
 from etlfabric_dagster.services.scope import Actor, org_scope
 from etlfabric_ui import routes, strings
+from etlfabric_ui.state.zones import use_zone
 from etlfabric_ui.views import Problem
 
 COOKIE = "etlfabric"
@@ -70,9 +72,8 @@ def guarded(needs: Role | None = Role.VIEWER, *, operator: bool = False) -> Call
 
 
 async def derive(state: rx.State, needs: Role | None, *, operator: bool = False) -> Visit:
-    """Who calls, from the cookie of the socket's handshake. Raises FabricError."""
-    token = cookie(state.router.headers.cookie)
-    found = await sessions.authenticate(token, AUDIENCE)
+    """Who calls, from the session that the socket's handshake named. Raises FabricError."""
+    found = await sessions.resume(session_of(state.router.headers.cookie))
     actor = replace(found, via="ui", address=state.router.session.client_ip or None)
     if operator and not actor.is_operator:
         raise PermissionDeniedError("Only operators can do this.", "Ask an operator.")
@@ -81,6 +82,7 @@ async def derive(state: rx.State, needs: Role | None, *, operator: bool = False)
     slug = getattr(state, "org_slug", "") or ""
     async with org_scope(actor, slug) as scope:
         role = scope.role
+        use_zone(scope.timezone)
     if not role.may(needs):
         raise PermissionDeniedError(
             f"{needs.capitalize()}s can do this; you are {role} of '{slug}'.",
@@ -89,16 +91,17 @@ async def derive(state: rx.State, needs: Role | None, *, operator: bool = False)
     return Visit(actor, slug, role)
 
 
-def cookie(header: str | None) -> str:
-    """The session's token in a Cookie header. Raises UnauthenticatedError."""
+def session_of(header: str | None) -> UUID:
+    """The session's id, which stands in the Cookie header in its token's place (`mounting`).
+
+    Raises UnauthenticatedError.
+    """
     jar = SimpleCookie()
     try:
         jar.load(header or "")
-    except CookieError:
-        jar.clear()
-    if COOKIE not in jar:
-        raise UnauthenticatedError("Nobody is signed in.", "Sign in.")
-    return jar[COOKIE].value
+        return UUID(jar[COOKIE].value)
+    except (CookieError, KeyError, ValueError) as exc:
+        raise UnauthenticatedError("Nobody is signed in.", "Sign in.") from exc
 
 
 def problem_of(error: FabricError) -> Problem:

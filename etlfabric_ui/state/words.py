@@ -8,6 +8,7 @@ from etlfabric_dagster.schemas.health import Outcome
 from etlfabric_dagster.schemas.runs import RunOut, RunStatus, Trigger
 from etlfabric_ui import formats
 from etlfabric_ui.state.base import moment
+from etlfabric_ui.state.zones import local
 from etlfabric_ui.views import Bar, RunRow
 
 TRIGGERS = {
@@ -26,7 +27,7 @@ def spark(outcomes: Sequence[Outcome]) -> list[Bar]:
         Bar(
             str(one.status),
             f"{max(2, round(24 * one.rows / most))}px",
-            f"{one.at:%b} {one.at.day}, {one.at:%H:%M} · {formats.plural(one.rows, 'row')} · "
+            f"{formats.short(local(one.at))} · {formats.plural(one.rows, 'row')} · "
             f"{formats.duration(one.seconds)}",
         )
         for one in outcomes

@@ -29,6 +29,7 @@ from etlfabric_dagster.services import (
     deliveries,
     incidents,
     mail,
+    mutes,
     orgs,
 )
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
@@ -420,3 +421,30 @@ async def test_changes_of_channels_and_rules_are_audited_without_secrets(org, ho
     text = " ".join(event.model_dump_json() for event in mine)
     assert f"{hook.url}/hook" not in text
     assert (made.signing_secret or "-") not in text
+
+
+async def test_muted_trouble_is_told_to_nobody_until_it_is_unmuted(org, hook):
+    await add_channel(org.slug, hook)
+    await add_rule(org.slug)
+    await end_and_tell(org.slug, FAILED)
+    (incident,) = await history(org.slug)
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert await mutes.count_open(scope) == 1
+        await mutes.mute(scope, incident.id, 24)
+    await end_and_tell(org.slug, SUCCEEDED)
+    await end_and_tell(org.slug, FAILED)
+    assert len(hook.asked) == 1
+
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert await mutes.count_open(scope) == 1  # the new one is not the muted one
+        await mutes.mute(scope, incident.id, 0)
+    await end_and_tell(org.slug, SUCCEEDED)
+    assert len(hook.asked) == 2
+
+
+async def test_muting_takes_no_odd_span_and_no_foreign_incident(org, hook):
+    async with org_scope(OPERATOR, org.slug) as scope:
+        with pytest.raises(InvalidInputError):
+            await mutes.mute(scope, org.id, 24 * 365)
+        with pytest.raises(NotFoundError):
+            await mutes.mute(scope, org.id, 1)

@@ -13,7 +13,7 @@ from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundE
 from etlfabric_dagster.schemas.jobs import Warehouse
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.services import orgs, tenants
-from etlfabric_dagster.services.scope import OPERATOR, Actor
+from etlfabric_dagster.services.scope import OPERATOR, Actor, org_scope
 
 
 async def connect(warehouse: Warehouse) -> asyncpg.Connection:
@@ -164,3 +164,23 @@ async def test_bi_password_is_shown_only_when_rolled(scope):
     rolled = await orgs.bi_credentials(scope, roll=True)
     assert rolled.password
     assert rolled.password in rolled.url
+
+
+async def test_org_tells_times_in_its_zone(org):
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert scope.timezone == "UTC"
+        await orgs.edit(scope, timezone="Europe/Berlin")
+        with pytest.raises(InvalidInputError):
+            await orgs.edit(scope, timezone="Europe/Atlantis")
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert scope.timezone == "Europe/Berlin"
+    assert (await orgs.get(OPERATOR, org.slug)).name == org.name
+
+
+async def test_org_that_is_to_be_erased_is_closed_at_once_and_found_until_it_is_gone(org):
+    await orgs.request_erase(OPERATOR, org.slug)
+
+    assert (org.id, org.slug) in await orgs.erase_requested()
+    assert (await orgs.get(OPERATOR, org.slug)).status == "erasing"
+    await orgs.erase(OPERATOR, org.slug)
+    assert (org.id, org.slug) not in await orgs.erase_requested()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
@@ -36,13 +37,13 @@ class FakeState:
 
 @pytest.fixture
 async def token(org: OrgOut) -> str:
-    """A session of an editor of `org`."""
+    """A session of an editor of `org`: what stands in its token's place."""
     email = f"editor@{org.slug.replace('_', '-')}.example"
     user = await users.create(OPERATOR, email)
     await users.set_password(email, PASSWORD)
     async with get_session() as session:
         session.add(Membership(org_id=org.id, user_id=user.id, role=Role.EDITOR))
-    return (await sessions.sign_in(email, PASSWORD, AUDIENCE)).cookie
+    return str((await sessions.sign_in(email, PASSWORD, AUDIENCE)).session_id)
 
 
 def state(org: OrgOut, token: str) -> FakeState:
@@ -82,7 +83,7 @@ async def test_too_small_a_role_is_refused_on_the_page(org: OrgOut, token: str) 
 
 
 async def test_ended_session_leads_to_sign_in_and_back(org: OrgOut, token: str) -> None:
-    await sessions.sign_out(token, AUDIENCE)
+    await sessions.end(UUID(token))
 
     event = await edit(state(org, token), word="hello")
 
@@ -110,7 +111,10 @@ async def test_foreign_org_reads_like_a_missing_one(org: OrgOut, token: str) -> 
     assert page.problem == Problem("missing", strings.MISSING, code="not_found")
 
 
-@pytest.mark.parametrize("cookie", ["", "etlfabric", "etlfabric=", "etlfabric=ey.ey.ey", "\x00=;"])
+@pytest.mark.parametrize(
+    "cookie",
+    ["", "etlfabric", "etlfabric=", "etlfabric=ey.ey.ey", "\x00=;", f"etlfabric={UUID(int=7)}"],
+)
 async def test_no_cookie_or_a_strange_one_is_nobody(org: OrgOut, cookie: str) -> None:
     page = state(org, "")
     page.router.headers.cookie = cookie

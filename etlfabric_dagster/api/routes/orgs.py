@@ -32,7 +32,9 @@ class OrgIn(Value):
 class OrgEdit(Value):
     """What may change about an org."""
 
-    name: Annotated[str, Field(max_length=400)]
+    name: Annotated[str, Field(max_length=400)] | None = None
+    timezone: Annotated[str, Field(max_length=100)] | None = None
+    """IANA zone in which its people read times."""
 
 
 class LimitsIn(Value):
@@ -62,8 +64,8 @@ async def get_org(actor: CurrentActor, slug: Slug) -> OrgOut:
 
 @router.patch("/{slug}")
 async def rename_org(scope: Scoped, given: OrgEdit) -> OrgOut:
-    """Change the name that people see; the slug stays. Owners."""
-    return await orgs.rename(scope, given.name)
+    """Change the name and the time zone that people see; the slug stays. Owners."""
+    return await orgs.edit(scope, name=given.name, timezone=given.timezone)
 
 
 @router.post("/{slug}/suspend")
