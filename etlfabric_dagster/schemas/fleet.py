@@ -60,6 +60,47 @@ class FleetStatus(Value):
     totals: FleetTotals
 
 
+class OrgCard(Value):
+    """One org in the operators' list."""
+
+    slug: Slug
+    name: str
+    status: OrgStatus
+    pipelines: int
+    failing: int
+    """Pipelines whose last run failed."""
+    rows_per_day: int
+    """Mean of the last seven days (UTC), days without runs included."""
+    storage_bytes: int
+    """Tables of all data schemas with their indexes."""
+    queued: int
+    running: int
+    max_concurrent_runs: int
+    last_active_at: datetime | None
+    """When its last run was asked for."""
+
+
+class Consequences(Value):
+    """What suspending an org would do now."""
+
+    runs: int
+    """Queued and running, which are canceled."""
+    schedules: int
+    logins: int
+
+
+class FleetLoad(Value):
+    """The run queue of the install, now."""
+
+    queued: int
+    running: int
+    oldest_wait_s: float
+    oldest_org: str | None
+    overdue_leases: int
+    """Attempts whose worker has not been heard of in time."""
+    interactive_waiting: int
+
+
 class ConnectionSpec(Value):
     """A connection to create."""
 

@@ -38,3 +38,12 @@ def password_changed() -> tuple[str, str]:
         "If that was not you, reset it at once from the sign-in page.\n"
     )
     return "Your password was changed", text
+
+
+def email_changed(email: str) -> tuple[str, str]:
+    """Subject and text, for the address that was given up."""
+    text = (
+        f"From now on you sign in as {email}, and letters go there.\n\n"
+        "If that was not you, tell the operator of your install at once.\n"
+    )
+    return "Your address was changed", text

@@ -34,6 +34,17 @@ async def list_members(scope: OrgScope) -> Page[MemberOut]:
     return Page(items=tuple(_out(*row) for row in rows))
 
 
+async def first_owner(scope: OrgScope) -> str:
+    """Whom to ask for more rights: the name or address of the org's oldest owner; "" = none."""
+    query = (
+        select(func.coalesce(User.name, User.email))
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.org_id == scope.org_id, Membership.role == Role.OWNER)
+        .order_by(Membership.created_at)
+    )
+    return await scope.session.scalar(query.limit(1)) or ""
+
+
 async def set_role(scope: OrgScope, user_id: UUID, role: Role) -> MemberOut:
     """Change what a member may do.
 

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, select, text
+from sqlalchemy import RowMapping, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
-from etlfabric_dagster.models import Schedule
+from etlfabric_dagster.models import Pipeline, Run, Schedule
 from etlfabric_dagster.schemas.health import Outcome, PipelineHealth, PipelineState
 from etlfabric_dagster.schemas.runs import ErrorInfo, RunStatus
 from etlfabric_dagster.services import clockwork
@@ -64,6 +64,21 @@ async def of(session: AsyncSession, pipeline_ids: Sequence[UUID]) -> dict[UUID, 
     found = await session.scalars(select(Schedule).where(Schedule.pipeline_id.in_(pipeline_ids)))
     schedules = {row.pipeline_id: row for row in found}
     return {row["id"]: _health(row, schedules.get(row["id"]), clock.now()) for row in rows}
+
+
+async def count_failing(session: AsyncSession) -> int:
+    """Pipelines of the session's org whose last verdict is a failure, paused ones left out."""
+    verdicts = (RunStatus.SUCCEEDED, RunStatus.FAILED)
+    last = (
+        select(Run.status)
+        .where(Run.pipeline_id == Pipeline.id, Run.status.in_(verdicts))
+        .order_by(Run.created_at.desc())
+        .limit(1)
+        .correlate(Pipeline)
+        .scalar_subquery()
+    )
+    query = select(func.count()).select_from(Pipeline)
+    return await session.scalar(query.where(~Pipeline.paused, last == RunStatus.FAILED)) or 0
 
 
 def state_of(health: PipelineHealth, *, paused: bool) -> PipelineState:

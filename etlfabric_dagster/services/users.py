@@ -198,14 +198,7 @@ async def change_password(actor: Actor, current: str, new: str) -> None:
     Raises UnauthenticatedError for a wrong current one, InvalidInputError for the new.
     """
     _require_unlimited(actor)
-    await throttle.count_sign_in(actor.label, "")
-    async with get_session() as session:
-        stored = (await _myself(session, actor)).password_hash
-    if not await passwords.matches(stored, current):
-        raise PermissionDeniedError(
-            "The current password is wrong.", "Type it again, or reset it.", code="wrong_password"
-        )
-    await throttle.forgive(actor.label)
+    await _check_password(actor, current)
     if new == current:
         raise InvalidInputError(
             "The new password is the old one.", "Choose another.", field="new_password"
@@ -215,6 +208,31 @@ async def change_password(actor: Actor, current: str, new: str) -> None:
         await _store_password(session, await _myself(session, actor), hashed, keep=actor.session_id)
         await audit.write(session, actor, "users.password", f"users/{actor.label}")
     await mail.try_to_send(actor.label, *letters.password_changed())
+
+
+async def change_email(actor: Actor, password: str, email: str) -> Me:
+    """Sign in with another address from now on. The old one is told.
+
+    Raises PermissionDeniedError for a wrong password, ConflictError for a known address,
+    InvalidInputError.
+    """
+    _require_unlimited(actor)
+    await _check_password(actor, password)
+    email = normalized(email)
+    async with get_session() as session:
+        user = await _myself(session, actor)
+        before, user.email = user.email, email
+        try:
+            await session.flush()
+        except IntegrityError as exc:
+            raise ConflictError(
+                f"There is already a user {email}.", "Use another address.", field="email"
+            ) from exc
+        old, new = {"email": before}, {"email": email}
+        target = f"users/{user.id}"
+        await audit.write(session, actor, "users.update", target, before=old, after=new)
+    await mail.try_to_send(before, *letters.email_changed(email))
+    return await me(actor)
 
 
 async def set_password(email: str, password: str) -> None:
@@ -315,6 +333,18 @@ async def _store_password(
 ) -> None:
     user.password_hash, user.must_change_password = hashed, False
     await sessions.end_all(session, user.id, keep)
+
+
+async def _check_password(actor: Actor, password: str) -> None:
+    """Raises PermissionDeniedError; tries are counted as sign-ins are."""
+    await throttle.count_sign_in(actor.label, "")
+    async with get_session() as session:
+        stored = (await _myself(session, actor)).password_hash
+    if not await passwords.matches(stored, password):
+        raise PermissionDeniedError(
+            "The current password is wrong.", "Type it again, or reset it.", code="wrong_password"
+        )
+    await throttle.forgive(actor.label)
 
 
 async def _myself(session: AsyncSession, actor: Actor) -> User:

@@ -23,8 +23,8 @@ NEEDS: dict[str, str] = {
     ),
     **_all(
         PERSON,
-        "logout me update_me change_password list_sessions end_sessions list_tokens create_token"
-        " revoke_token list_orgs create_org list_connectors get_connector",
+        "logout me update_me change_password change_email list_sessions end_sessions list_tokens"
+        " create_token revoke_token list_orgs create_org list_connectors get_connector",
     ),
     **_all(
         OPERATOR,

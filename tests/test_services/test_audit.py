@@ -205,3 +205,19 @@ async def test_payload_cannot_be_guessed_from_its_digest(org):
         (one, first), (two, second) = await session.execute(query, {"c": org.id})
     assert {**json.loads(one), "salt": ""} == {**json.loads(two), "salt": ""}
     assert first != second
+
+
+async def test_admins_verify_the_chain_of_their_own_org(changed):
+    async with org_scope(OPERATOR, changed.slug) as scope:
+        found = await audit.verify_own(scope)
+    assert found.ok
+    assert found.chains == 1
+    assert found.events > 0
+
+
+async def test_own_chain_that_was_tampered_with_is_named(changed):
+    await edit("UPDATE audit_events SET action = 'x' WHERE chain = :c AND seq = 2", c=changed.id)
+    async with org_scope(OPERATOR, changed.slug) as scope:
+        found = await audit.verify_own(scope)
+    assert not found.ok
+    assert (found.broken[0].org, found.broken[0].seq) == (changed.slug, 2)

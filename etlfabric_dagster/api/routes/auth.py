@@ -78,6 +78,13 @@ class PasswordIn(Value):
     new_password: Secret
 
 
+class AddressIn(Value):
+    """Another address to sign in with, and the password as proof."""
+
+    current_password: Secret
+    email: Text
+
+
 class MeIn(Value):
     """What a person may change about themself."""
 
@@ -163,6 +170,12 @@ async def change_password(actor: CurrentActor, given: PasswordIn) -> None:
     await users.change_password(
         actor, given.current_password.get_secret_value(), given.new_password.get_secret_value()
     )
+
+
+@router.post("/email")
+async def change_email(actor: CurrentActor, given: AddressIn) -> Me:
+    """Sign in with another address from now on; the old one is told."""
+    return await users.change_email(actor, given.current_password.get_secret_value(), given.email)
 
 
 @router.post("/forgot", status_code=202, dependencies=Public)
