@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
@@ -82,3 +84,28 @@ def test_alembic_finds_nothing_to_add(org, section):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "No new upgrade operations" in done.stdout, done.stderr
     assert done.returncode == 0
+
+
+def test_public_goes_down_to_nothing_and_up_again(migrated, cluster):
+    url = migrated.database.set(drivername="postgresql+psycopg")
+    with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+        conn.execute("CREATE DATABASE downhill OWNER etlfabric")
+    downhill = create_engine(url.set(database="downhill"))
+    try:
+        migrations._upgrade(downhill, "public", None)
+        with downhill.begin() as conn:
+            scripts = migrations._scripts("public")
+            down = {
+                "fn": lambda revision, _context: scripts._downgrade_revs("base", revision),
+                "script": scripts,
+            }
+            context = MigrationContext.configure(conn, opts=down)
+            with Operations.context(context):
+                context.run_migrations()
+            left = conn.execute(
+                text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            ).scalars()
+            assert set(left) == {"alembic_version"}
+        migrations._upgrade(downhill, "public", None)
+    finally:
+        downhill.dispose()

@@ -245,3 +245,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("alerted_at IS NULL AND status IN ('succeeded', 'failed')"),
     )
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.drop_index("ix_runs_unalerted", table_name="runs")
+    op.drop_index("ix_runs_pipeline_succeeded", table_name="runs")
+    op.drop_column("runs", "alerted_at")
+    for table in ("alert_deliveries", "alert_incidents", "usage_days", "quotas"):
+        op.drop_table(table)
+    for table in ("alert_rules", "alert_channels"):
+        op.drop_table(table)
