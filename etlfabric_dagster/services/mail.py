@@ -19,6 +19,7 @@ from etlfabric_dagster.errors import StackError
 from etlfabric_dagster.logs import log
 
 TIMEOUT_S = 10
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 async def send(to: str | Sequence[str], subject: str, text: str) -> None:
@@ -86,7 +87,9 @@ def _keep(message: EmailMessage) -> None:
 
 
 def _hand_over(url: URL, message: EmailMessage) -> None:
-    """`smtps://` speaks TLS from the start, `smtp://` turns it on where the server offers it."""
+    """`smtps://` speaks TLS from the start, `smtp://` turns it on where the server offers it; a
+    password never crosses a network without it.
+    """
     context = ssl.create_default_context()
     host, port = url.host or "localhost", url.port or (465 if url.drivername == "smtps" else 587)
     if url.drivername == "smtps":
@@ -97,6 +100,8 @@ def _hand_over(url: URL, message: EmailMessage) -> None:
         server.ehlo()
         if url.drivername != "smtps" and server.has_extn("starttls"):
             server.starttls(context=context)
+        elif url.drivername != "smtps" and url.username and host not in LOOPBACK:
+            raise smtplib.SMTPNotSupportedError("no TLS for the login")
         if url.username:
             server.login(url.username, url.password or "")
         server.send_message(message)
@@ -104,5 +109,7 @@ def _hand_over(url: URL, message: EmailMessage) -> None:
 
 def _reason(exc: Exception) -> str:
     """Without the conversation: a refusal may quote credentials."""
+    if isinstance(exc, smtplib.SMTPNotSupportedError):
+        return "it offers no TLS, or no way to log in, so the password was not sent"
     code = getattr(exc, "smtp_code", None)
     return f"code {code}" if code else type(exc).__name__
