@@ -67,7 +67,7 @@ async def edit_all(
     async with org_scope(actor, slug) as scope:
         scope.require("pipelines.update")
         target = await pipelines.find(scope, pipeline)
-        row = await _connection(scope, target)
+        row = await connection_of(scope, target)
         offered = await _offered(scope, row, target.id)
         found = Discovery.model_validate(row.discovery or {"streams": []})
         settings = await _settings(scope, target.id)
@@ -92,7 +92,14 @@ async def edit_all(
     return BulkReport(changed=tuple(changed), skipped=skipped)
 
 
-async def _connection(scope: OrgScope, pipeline: Pipeline) -> Connection:
+async def connection_of(scope: OrgScope, pipeline: Pipeline) -> Connection:
+    """Where it loads from. Raises InvalidInputError for one that only transforms."""
+    if pipeline.connection_id is None:
+        raise InvalidInputError(
+            f"Pipeline '{pipeline.name}' loads nothing: it has no connection.",
+            "Change its dbt selector instead.",
+            field="streams",
+        )
     return await scope.session.get_one(Connection, pipeline.connection_id)
 
 

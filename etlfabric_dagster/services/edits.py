@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from etlfabric_dagster.errors import InvalidInputError
-from etlfabric_dagster.models import Connection, Pipeline, Run, Stream
+from etlfabric_dagster.models import Pipeline, Run, Stream
 from etlfabric_dagster.schemas.discovered import EditPlan, PendingColumn, StreamEffect
 from etlfabric_dagster.schemas.naming import snake_case
 from etlfabric_dagster.schemas.streams import Discovery, StreamSettings
 from etlfabric_dagster.services import dbt_graph, dbt_store, pipelines, stream_settings
-from etlfabric_dagster.services.discovered import settings_of
+from etlfabric_dagster.services.discovered import connection_of, settings_of
 from etlfabric_dagster.services.scope import OrgScope
 
 FROZEN = "frozen_schema"
@@ -89,13 +88,7 @@ def _effect(
 
 
 async def _discovery(scope: OrgScope, pipeline: Pipeline) -> Discovery:
-    if pipeline.connection_id is None:
-        raise InvalidInputError(
-            f"Pipeline '{pipeline.name}' loads nothing: it has no connection.",
-            "Change its dbt selector instead.",
-            field="streams",
-        )
-    connection = await scope.session.get_one(Connection, pipeline.connection_id)
+    connection = await connection_of(scope, pipeline)
     return Discovery.model_validate(connection.discovery or {"streams": []})
 
 

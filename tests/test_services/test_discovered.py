@@ -181,3 +181,12 @@ async def test_another_orgs_streams_are_missing(shop, make_slug):
         await offered(other.slug)
     with pytest.raises(NotFoundError):
         await plan(other.slug, {})
+
+
+async def test_pipeline_that_only_transforms_has_no_streams_to_edit(shop):
+    await pipelines.create(OPERATOR, shop, "nightly", models="tag:nightly")
+    with pytest.raises(InvalidInputError, match="no connection") as refused:
+        await discovered.edit_all(
+            OPERATOR, shop, "nightly", StreamFilter(), BulkChange(selected=True)
+        )
+    assert refused.value.where == {"field": "streams"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Query
@@ -17,6 +17,13 @@ from etlfabric_dagster.schemas.dbt_models import TableResult
 from etlfabric_dagster.services import data
 
 router = org_router("data")
+
+CSV: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The table, with a line of column names.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
+}
 
 
 @router.get("")
@@ -66,7 +73,7 @@ async def profile_table(actor: CurrentActor, slug: Slug, layer: str, table: str)
     return await data.profile(actor, slug, data.layer_named(layer), table)
 
 
-@router.get("/{layer}/{table}/csv", response_class=StreamingResponse)
+@router.get("/{layer}/{table}/csv", response_class=StreamingResponse, responses=CSV)
 async def download_table(
     actor: CurrentActor, slug: Slug, layer: str, table: str
 ) -> StreamingResponse:

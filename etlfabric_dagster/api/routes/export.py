@@ -19,7 +19,10 @@ from etlfabric_dagster.services.export import export
 router = org_router("export")
 
 ARCHIVE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/gzip": {"schema": {"type": "string"}}}}
+    200: {
+        "description": "The archive.",
+        "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
+    }
 }
 
 

@@ -23,8 +23,16 @@ router = org_router("runs")
 Attempt = Annotated[int | None, Query(ge=1, le=1000, description="Only this attempt.")]
 After = Annotated[str, Query(max_length=40, description="Position: `next` of the page before.")]
 Lines = Annotated[int, Query(ge=1, le=5000, description="Lines per page.")]
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+}
 EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {
+        "description": "Events, one after the other; `data` is JSON.",
+        "content": {"text/event-stream": {"schema": _EVENT}},
+    }
 }
 
 
