@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LOGIN, SIGNUP, FORGOT = "/login", "/signup", "/forgot"
-RESET, INVITE = "/reset/[token]", "/invite/[token]"
+RESET, INVITE, VERIFY = "/reset/[token]", "/invite/[token]", "/verify/[token]"
 PASSWORD = "/password"  # noqa: S105 - a page, not a secret
 HOME = "/"
 

@@ -25,6 +25,7 @@ from etlfabric_dagster.models.schedules import Schedule
 from etlfabric_dagster.models.usage import Quota, UsageDay
 from etlfabric_dagster.models.users import (
     ApiToken,
+    EmailClaim,
     Invitation,
     Membership,
     PasswordReset,
@@ -51,6 +52,7 @@ __all__ = [
     "DbtModelVersion",
     "IdempotencyKey",
     "InteractiveRequest",
+    "EmailClaim",
     "Invitation",
     "LoadedTable",
     "Membership",

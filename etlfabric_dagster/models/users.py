@@ -22,6 +22,8 @@ class User(TimestampMixin, Base):
     is_operator: Mapped[bool] = mapped_column(default=False)
     must_change_password: Mapped[bool] = mapped_column(default=False)
     disabled_at: Mapped[datetime | None]
+    email_verified_at: Mapped[datetime | None]
+    """When it was proved that the address is theirs; None until then."""
 
 
 class Session(TimestampMixin, Base):
@@ -95,6 +97,18 @@ class PasswordReset(TimestampMixin, Base):
     __tablename__ = "password_resets"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class EmailClaim(TimestampMixin, Base):
+    """A letter by which a person proves that an address is theirs: their own, or the next one."""
+
+    __tablename__ = "email_claims"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    email: Mapped[str]
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

@@ -55,6 +55,7 @@ class UserOut(Value):
     email: str
     name: str | None = None
     is_operator: bool
+    email_verified_at: datetime | None = None
     disabled_at: datetime | None = None
     created_at: datetime
 

@@ -56,6 +56,10 @@ class Me(Value):
 
     id: UUID
     email: str
+    email_verified: bool
+    """Whether a letter proved that the address is theirs."""
+    new_email: str | None = None
+    """The address they will sign in with once its letter is opened."""
     name: str | None
     is_operator: bool
     must_change_password: bool

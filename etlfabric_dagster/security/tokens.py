@@ -14,6 +14,7 @@ REFRESH_PREFIX = "etlr_"
 INVITE_PREFIX = "etli_"
 RESET_PREFIX = "etlp_"
 CODE_PREFIX = "etlc_"
+CLAIM_PREFIX = "etlm_"
 
 ALGORITHM = "HS256"
 REQUIRED = ("exp", "iat", "jti", "aud", "sub", "typ")

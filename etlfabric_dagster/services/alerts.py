@@ -23,7 +23,7 @@ from etlfabric_dagster.schemas.alerts import (
 )
 from etlfabric_dagster.schemas.base import Page, Value
 from etlfabric_dagster.security import signing
-from etlfabric_dagster.services import audit, clockwork
+from etlfabric_dagster.services import addresses, audit, clockwork
 from etlfabric_dagster.services.connections import check_name
 from etlfabric_dagster.services.scope import OrgScope
 from etlfabric_dagster.services.vault import vault
@@ -51,6 +51,7 @@ async def create_channel(
     check_name(name, "channel")
     row = AlertChannel(id=uuid4(), org_id=scope.org_id, name=name, kind=kind)
     secret = _set(scope, row, to, url, signing_secret)
+    await _may_write_to(scope, row)
     scope.session.add(row)
     await _flush(scope, f"There is already a channel '{name}' in '{scope.slug}'.")
     await scope.session.refresh(row)
@@ -72,6 +73,7 @@ async def update_channel(
     before = _channel_out(row)
     kept = channel_secrets(row).get("signing_secret") if row.sealed else None
     _set(scope, row, to, url or channel_secrets(row).get("url"), signing_secret or kept)
+    await _may_write_to(scope, row)
     await scope.session.flush()
     await scope.session.refresh(row)
     await _record(scope, f"channels/{name}", before=before, after=_channel_out(row))
@@ -136,6 +138,13 @@ async def delete_rule(scope: OrgScope, name: str) -> None:
     await scope.session.delete(row)
     await scope.session.flush()
     await _record(scope, f"rules/{name}", before=_rule_out(row))
+
+
+async def _may_write_to(scope: OrgScope, row: AlertChannel) -> None:
+    """People write to their own address before it is verified, to others after."""
+    to = row.config.get("to", ())
+    if any(address != scope.actor.label for address in to):
+        await addresses.require_verified(scope.session, scope.actor)
 
 
 async def find_channel(scope: OrgScope, name: str) -> AlertChannel:

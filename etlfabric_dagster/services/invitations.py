@@ -29,7 +29,7 @@ from etlfabric_dagster.schemas.people import (
     Role,
 )
 from etlfabric_dagster.security import tokens
-from etlfabric_dagster.services import audit, letters, mail, members, throttle, users
+from etlfabric_dagster.services import addresses, audit, letters, mail, members, throttle, users
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
 LIFETIME = timedelta(days=7)
@@ -46,6 +46,7 @@ async def invite(actor: Actor, slug: str, email: str, role: Role) -> InvitationM
     token = tokens.new(tokens.INVITE_PREFIX)
     async with org_scope(actor, slug) as scope:
         _require(scope, role)
+        await addresses.require_verified(scope.session, actor)
         email = users.normalized(email)
         await throttle.take(PER_ORG, str(scope.org_id), "invitations", "Go on tomorrow.")
         await _check_new(scope, email)
@@ -73,6 +74,7 @@ async def resend(actor: Actor, slug: str, invitation_id: UUID) -> InvitationMade
         scope.require("members.invite")
         row = await _open(scope, invitation_id)
         _require(scope, Role(row.role))
+        await addresses.require_verified(scope.session, actor)
         await throttle.take(PER_ORG, str(scope.org_id), "invitations", "Go on tomorrow.")
         row.token_hash, row.expires_at = tokens.digest(token), clock.now() + LIFETIME
         await scope.session.flush()

@@ -40,6 +40,24 @@ def password_changed() -> tuple[str, str]:
     return "Your password was changed", text
 
 
+def verification(link: str) -> tuple[str, str]:
+    """Subject and text."""
+    text = (
+        f"Confirm that this is your address: {link}\n\nThe link works once, for 2 days."
+        " If you did not sign up, do nothing.\n"
+    )
+    return "Confirm your address", text
+
+
+def new_address(link: str) -> tuple[str, str]:
+    """Subject and text."""
+    text = (
+        f"Sign in with this address from now on: {link}\n\nThe link works once, for 2 days."
+        " If you did not ask for it, do nothing: nothing changes.\n"
+    )
+    return "Confirm your new address", text
+
+
 def email_changed(email: str) -> tuple[str, str]:
     """Subject and text, for the address that was given up."""
     text = (

@@ -29,8 +29,17 @@ from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.orgs import OrgStatus, UserOut
 from etlfabric_dagster.schemas.people import Me, MyOrg, Role
 from etlfabric_dagster.security import passwords, tokens
-from etlfabric_dagster.services import audit, letters, mail, orgs, paging, sessions, throttle
-from etlfabric_dagster.services.scope import Actor, require_operator
+from etlfabric_dagster.services import (
+    addresses,
+    audit,
+    letters,
+    mail,
+    orgs,
+    paging,
+    sessions,
+    throttle,
+)
+from etlfabric_dagster.services.scope import Actor, require_operator, require_own_password
 
 RESET_LIFETIME = timedelta(minutes=30)
 MAX_NAME = 80
@@ -45,7 +54,7 @@ async def create(actor: Actor, email: str, *, operator: bool = False, name: str 
     """Register a person without a password. Raises ConflictError when the address is known."""
     require_operator(actor, "create users")
     async with get_session() as session:
-        user = await add(session, email, name=name, operator=operator)
+        user = await add(session, email, name=name, operator=operator, verified=True)
         after = {"email": user.email, "is_operator": operator}
         await audit.write(session, actor, "users.create", f"users/{user.email}", after=after)
         return _out(user)
@@ -58,14 +67,20 @@ async def add(
     name: str = "",
     operator: bool = False,
     password_hash: str | None = None,
+    verified: bool = False,
 ) -> User:
-    """Insert a person. Raises ConflictError, InvalidInputError."""
+    """Insert a person. Raises ConflictError, InvalidInputError.
+
+    Args:
+        verified: the address is known to be theirs; an operator vouches for whom they register.
+    """
     email = normalized(email)
     user = User(
         email=email,
         name=_checked_name(name),
         is_operator=operator,
         password_hash=password_hash,
+        email_verified_at=clock.now() if verified else None,
     )
     try:
         async with session.begin_nested():
@@ -90,6 +105,7 @@ async def ensure_operator(email: str) -> tuple[UserOut, str | None]:
             is_operator=True,
             password_hash=await passwords.hashed(password),
             must_change_password=True,
+            email_verified_at=clock.now(),
         )
         session.add(user)
         await session.flush()
@@ -176,6 +192,8 @@ async def me(actor: Actor) -> Me:
         return Me(
             id=user.id,
             email=user.email,
+            email_verified=user.email_verified_at is not None,
+            new_email=await addresses.waiting(session, user),
             name=user.name,
             is_operator=actor.is_operator,
             must_change_password=actor.must_change_password,
@@ -213,25 +231,26 @@ async def change_password(actor: Actor, current: str, new: str) -> None:
 async def change_email(actor: Actor, password: str, email: str) -> Me:
     """Sign in with another address from now on. The old one is told.
 
-    Raises PermissionDeniedError for a wrong password, ConflictError for a known address,
-    InvalidInputError.
+    Where mail is set up the address changes when the letter to it is opened; until then `new_email`
+    names it. Raises PermissionDeniedError for a wrong password, ConflictError for a known address,
+    InvalidInputError, RateLimitedError, and StackError when the letter cannot be sent.
     """
     _require_unlimited(actor)
+    require_own_password(actor)
     await _check_password(actor, password)
     email = normalized(email)
     async with get_session() as session:
         user = await _myself(session, actor)
-        before, user.email = user.email, email
-        try:
-            await session.flush()
-        except IntegrityError as exc:
-            raise ConflictError(
-                f"There is already a user {email}.", "Use another address.", field="email"
-            ) from exc
-        old, new = {"email": before}, {"email": email}
-        target = f"users/{user.id}"
-        await audit.write(session, actor, "users.update", target, before=old, after=new)
-    await mail.try_to_send(before, *letters.email_changed(email))
+        if email == user.email:
+            raise InvalidInputError("That is your address now.", "Give another.", field="email")
+        if await _find(session, email):
+            raise addresses.taken(email)
+        if not mail.is_set_up():
+            await addresses.take(session, actor, user, email, verified=False)
+    if mail.is_set_up():
+        await addresses.send_change(actor, email)
+    else:
+        await mail.try_to_send(actor.label, *letters.email_changed(email))
     return await me(actor)
 
 
@@ -301,7 +320,9 @@ async def reset_password(token: str, password: str) -> None:
             raise _gone()
         others = update(PasswordReset).where(PasswordReset.user_id == user.id, works[0])
         await session.execute(others.values(used_at=func.clock_timestamp()))
-        await _store_password(session, await session.get_one(User, user.id), hashed)
+        person = await session.get_one(User, user.id)
+        person.email_verified_at = person.email_verified_at or clock.now()  # the letter proves it
+        await _store_password(session, person, hashed)
         actor = Actor(user.email, user_id=user.id, via="api")
         await audit.write(session, actor, "users.password", f"users/{user.email}")
     await throttle.forgive(user.email)

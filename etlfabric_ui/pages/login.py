@@ -97,6 +97,20 @@ def password() -> rx.Component:
     )
 
 
+def verify() -> rx.Component:
+    """An address is theirs, by the link of a mail: on a press, because mail scanners open links."""
+    return door(
+        strings.CONFIRM_ADDRESS,
+        api_form(
+            "/api/v1/auth/verify",
+            strings.CONFIRM_ADDRESS,
+            done=strings.CONFIRM_DONE,
+            by_link=True,
+        ),
+        beside(rx.link(strings.SIGN_IN, href=routes.LOGIN)),
+    )
+
+
 def invite() -> rx.Component:
     """Join an org, as a new person or as the one who is signed in."""
     return door(

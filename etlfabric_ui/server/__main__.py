@@ -79,7 +79,7 @@ def static() -> ASGIApp:
 def page_of(path: str) -> str | None:
     """The route that a path of the browser's bar belongs to."""
     parts = path.strip("/").split("/")
-    for route in (*routes.OF_AN_ORG, routes.RESET, routes.INVITE):
+    for route in (*routes.OF_AN_ORG, routes.RESET, routes.INVITE, routes.VERIFY):
         wanted = route.strip("/").split("/")
         if len(wanted) == len(parts) and all(
             want.startswith("[") or want == part for want, part in zip(wanted, parts, strict=True)

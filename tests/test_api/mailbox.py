@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email
 import re
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import default
 
 from etlfabric_dagster.services import mail
@@ -17,8 +17,9 @@ def letters(to: str) -> list[EmailMessage]:
     return [letter for letter in found if letter["To"] == to]
 
 
-def token_in(letter: EmailMessage) -> str:
+def token_in(letter: Message) -> str:
     """The secret of the letter's link."""
-    match = re.search(r"/(?:invite|reset)/(\S+)", letter.get_content())
+    text = (letter.get_payload(decode=True) or b"").decode()
+    match = re.search(r"/(?:invite|reset|verify)/(\S+)", text)
     assert match
     return match[1]

@@ -18,13 +18,14 @@ def _all(needed: str, names: str) -> dict[str, str]:
 NEEDS: dict[str, str] = {
     **_all(
         PUBLIC,
-        "sign_up login refresh exchange forgot_password reset_password show_invitation"
+        "sign_up login refresh exchange forgot_password reset_password verify_email show_invitation"
         " accept_invitation",
     ),
     **_all(
         PERSON,
-        "logout me update_me change_password change_email list_sessions end_sessions list_tokens"
-        " create_token revoke_token list_orgs create_org list_connectors get_connector",
+        "logout me update_me change_password change_email send_verification list_sessions"
+        " end_sessions list_tokens create_token revoke_token list_orgs create_org"
+        " list_connectors get_connector",
     ),
     **_all(
         OPERATOR,

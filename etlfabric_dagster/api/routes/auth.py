@@ -20,7 +20,7 @@ from etlfabric_dagster.errors import UnauthenticatedError
 from etlfabric_dagster.schemas.base import Page, Value
 from etlfabric_dagster.schemas.base import Slug as SlugText
 from etlfabric_dagster.schemas.people import Grant, Me, SessionOut
-from etlfabric_dagster.services import sessions, users
+from etlfabric_dagster.services import addresses, sessions, users
 
 router = make_router("auth")
 
@@ -71,6 +71,12 @@ class ResetIn(Value):
     password: Secret
 
 
+class VerifyIn(Value):
+    """The token of the letter."""
+
+    token: Secret
+
+
 class PasswordIn(Value):
     """Own password, old and new."""
 
@@ -102,8 +108,10 @@ class SignedIn(Value):
 
 
 @router.post("/signup", status_code=201, dependencies=Public)
-async def sign_up(request: Request, response: Response, given: SignUpIn) -> SignedIn:
-    """Register with an org of one's own, and sign in."""
+async def sign_up(
+    request: Request, response: Response, later: BackgroundTasks, given: SignUpIn
+) -> SignedIn:
+    """Register with an org of one's own, and sign in. A letter asks to confirm the address."""
     user_id = await users.sign_up(
         name=given.name,
         email=given.email,
@@ -112,6 +120,7 @@ async def sign_up(request: Request, response: Response, given: SignUpIn) -> Sign
         slug=given.slug,
         address=client_address(request) or "",
     )
+    later.add_task(addresses.send_verification, user_id)
     return _signed_in(
         request, response, await sessions.open_for(user_id, AUDIENCE, **_from(request))
     )
@@ -172,13 +181,27 @@ async def change_password(actor: CurrentActor, given: PasswordIn) -> None:
     )
 
 
+@router.post("/verify", status_code=204, dependencies=Public)
+async def verify_email(given: VerifyIn) -> None:
+    """Confirm an address with the token of the letter that was sent to it."""
+    await addresses.confirm(given.token.get_secret_value())
+
+
+@router.post("/verify/letter", status_code=202, response_class=Response)
+async def send_verification(actor: CurrentActor, later: BackgroundTasks) -> None:
+    """Send another letter to confirm one's own address."""
+    later.add_task(addresses.send_verification, await addresses.check_letter(actor))
+
+
 @router.post("/email")
 async def change_email(actor: CurrentActor, given: AddressIn) -> Me:
-    """Sign in with another address from now on; the old one is told."""
+    """Sign in with another address from now on; the old one is told. Where mail is set up, once the
+    letter to the new one is opened: `new_email` until then.
+    """
     return await users.change_email(actor, given.current_password.get_secret_value(), given.email)
 
 
-@router.post("/forgot", status_code=202, dependencies=Public)
+@router.post("/forgot", status_code=202, response_class=Response, dependencies=Public)
 async def forgot_password(request: Request, later: BackgroundTasks, given: EmailIn) -> None:
     """Send a letter to set a new password. The answer is the same for unknown addresses."""
     await users.check_reset(given.email, client_address(request) or "")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import BackgroundTasks, Depends, Request, Response
 from pydantic import Field, SecretStr
 
 from etlfabric_dagster.api.cookies import set_cookie
@@ -20,7 +20,7 @@ from etlfabric_dagster.api.deps import (
 from etlfabric_dagster.api.routing import router as make_router
 from etlfabric_dagster.schemas.base import Value
 from etlfabric_dagster.schemas.people import InvitationShown, Me
-from etlfabric_dagster.services import invitations, sessions, users
+from etlfabric_dagster.services import addresses, invitations, sessions, users
 from etlfabric_dagster.services.scope import Actor
 
 router = make_router("invitations")
@@ -47,7 +47,9 @@ async def show_invitation(given: TokenIn) -> InvitationShown:
 
 
 @router.post("/accept", dependencies=[Depends(anybody)])
-async def accept_invitation(request: Request, response: Response, given: AcceptIn) -> Me:
+async def accept_invitation(
+    request: Request, response: Response, later: BackgroundTasks, given: AcceptIn
+) -> Me:
     """Join: signed in as the invited address, or with a new password. A second time is 410."""
     named = "authorization" in request.headers or COOKIE in request.cookies
     actor = await current_actor(request) if named else None
@@ -59,6 +61,7 @@ async def accept_invitation(request: Request, response: Response, given: AcceptI
     )
     if actor is not None:
         return await users.me(actor)
+    later.add_task(addresses.send_verification, user_id)  # the link may have come another way
     grant = await sessions.open_for(
         user_id,
         AUDIENCE,
