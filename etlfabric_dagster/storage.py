@@ -169,6 +169,19 @@ def log_page(
     return found, False
 
 
+def log_chunks(
+    org_id: UUID, run_id: UUID, attempt: int | None = None, after: str = ""
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A run's log object by object, oldest first: the position behind it and its plain lines.
+
+    One object is in memory at a time, however long the log is.
+    """
+    fs, folder = _open(_run_url(org_id, run_id))
+    for number, seq in sorted(_chunks(fs, folder, attempt)):
+        if (number, seq) > _position(after):
+            yield f"{number}/{seq}", _raw_lines(fs, folder, number, seq)
+
+
 def delete_log(org_id: UUID, run_id: UUID) -> int:
     """Remove a run's log; the number of objects removed. Idempotent."""
     return _remove(_run_url(org_id, run_id))
@@ -262,8 +275,12 @@ def _chunks(fs: AbstractFileSystem, folder: str, attempt: int | None) -> Iterato
 
 
 def _read_chunk(fs: AbstractFileSystem, folder: str, attempt: int, seq: int) -> list[LogLine]:
+    return [LogLine.model_validate(line) for line in _raw_lines(fs, folder, attempt, seq)]
+
+
+def _raw_lines(fs: AbstractFileSystem, folder: str, attempt: int, seq: int) -> list[dict[str, Any]]:
     body: Any = fs.cat_file(f"{folder}/{attempt}/{seq:06}.jsonl")
-    return [LogLine.model_validate(json.loads(line)) for line in body.split(b"\n") if line]
+    return [json.loads(line) for line in body.split(b"\n") if line]
 
 
 def _limited(content: BinaryIO | Iterable[bytes], name: str, max_bytes: int) -> Iterator[bytes]:

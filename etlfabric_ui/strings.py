@@ -85,6 +85,13 @@ LOAD_MODES = {
 }
 """Mode → its name, and one line that says what it does."""
 
+# ── Run ──
+DATA_READY = "Your data is ready. {rows} loaded, {tables} built in {took}."
+TOOK_OVER = "Attempt {number} took over at {at} (UTC); nothing is lost or loaded twice."
+STILL = "Still working: no event for {time}."
+CANCEL_QUESTION = "Cancel this run?"
+CANCEL_TEXT = "Streams that have finished stay loaded; the others keep their old rows."
+
 STATES = {
     "queued": "Queued",
     "running": "Running",
@@ -119,6 +126,8 @@ KEYS = (
     ("/", "Search"),
     ("n", "New"),
     ("j k", "Next and previous row"),
+    ("f", "Follow the log"),
+    ("e", "Next error in the log"),
     ("?", "This list"),
     ("Esc", "Close"),
 )

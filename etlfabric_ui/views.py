@@ -174,6 +174,20 @@ class PartRow:
     rows: str
     took: str
     note: str = ""
+    of: str = ""
+    """“of ≈ 2.4 M”, while it runs and the total is known."""
+    width: str = ""
+    """CSS width of its bar while it runs; "" = no total is known."""
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One try at a run."""
+
+    number: int
+    state: str
+    said: str
+    """“Attempt 1, Lost”, as the select lists it."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +204,8 @@ class Stage:
 class LogRow:
     """A line of a run's log."""
 
+    number: int
+    """Of the lines that the filter keeps, from 0."""
     at: str
     level: str
     subject: str

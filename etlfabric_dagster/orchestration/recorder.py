@@ -20,6 +20,7 @@ class Recorder:
         self._streams: dict[str, StreamResult] = {}
         self._nodes: dict[str, NodeResult] = {}
         self._written_at = time.monotonic()
+        self._began: dict[str, float] = {}
 
     def stream(self, name: str, result: StreamResult) -> None:
         """How a stream stands; written with others soon, or by `flush`."""
@@ -27,8 +28,10 @@ class Recorder:
         self._flush_now_and_then()
 
     def progress(self, name: str, rows: int) -> None:
-        """Rows read so far."""
-        self.stream(name, StreamResult(rows=rows, status="running"))
+        """Rows read so far, and for how long since the first were."""
+        now = time.monotonic()
+        seconds = now - self._began.setdefault(name, now)
+        self.stream(name, StreamResult(rows=rows, seconds=seconds, status="running"))
 
     def node(self, name: str, result: NodeResult) -> None:
         """How a dbt node ended; written with others soon, or by `flush`."""

@@ -151,6 +151,33 @@ class LogLine(Value):
     attempt: int = 1
 
 
+class LogFilter(Value):
+    """Which lines of a run's log. What is empty leaves nothing out."""
+
+    attempt: int | None = None
+    level: str = ""
+    subject: str = ""
+    search: str = ""
+    """Part of the message or the subject, in any case."""
+
+
+class LogWindow(Value):
+    """Some lines in a row of those that a filter keeps; counts are of the whole log."""
+
+    items: tuple[LogLine, ...] = ()
+    first: int = 0
+    """How many kept lines are older than these."""
+    total: int = 0
+    """How many lines the filter keeps."""
+    warnings: int = 0
+    """Of the attempt, whatever else the filter asks; likewise errors."""
+    errors: int = 0
+    first_error: int | None = None
+    """Which of the kept lines is the first error."""
+    position: str = ""
+    """Where to read on, for lines that come later."""
+
+
 class ClaimedRun(Value):
     """An attempt this process has just been given. Writes must name `token`, the lease."""
 

@@ -157,6 +157,14 @@
       target.setAttribute("aria-checked", String(off));
     } else if (what === "reload") {
       location.reload();
+    } else if (what === "download") {
+      location.assign(api() + target.dataset.path); // an attachment: the page stays
+    } else if (what === "pane") {
+      const panes = target.closest("[data-panes]");
+      panes.dataset.panes = target.dataset.pane;
+      for (const one of panes.querySelectorAll("[data-pane]")) one.setAttribute("aria-pressed", String(one === target));
+    } else if (what === "log-follow") {
+      followLog();
     }
   });
   document.addEventListener("click", (event) => {
@@ -190,6 +198,10 @@
       if (link) { event.preventDefault(); link.click(); }
     } else if (event.key === "?") {
       event.preventDefault(); showKeys();
+    } else if (event.key === "e" && $(".log li.error")) {
+      event.preventDefault(); nextError();
+    } else if (/^\w$/.test(event.key) && $(`[data-key="${event.key}"]`)) {
+      event.preventDefault(); $(`[data-key="${event.key}"]`).click();
     } else if (event.key === "j" || event.key === "k") {
       const rows = [...document.querySelectorAll("tr a.name, [data-row]")];
       const at = rows.indexOf(document.activeElement);
@@ -223,17 +235,82 @@
   }
   setInterval(tick, 1000);
 
-  // ── The log follows until one scrolls up ──
-  new MutationObserver(() => {
-    const log = $(".log[data-follow]");
-    if (log && log.dataset.held !== "1") log.scrollTop = log.scrollHeight;
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  // ── The log follows until one scrolls up; then the lines one reads stay where they are ──
+  const hold = { on: false, line: 0, above: 0, total: 0, at: "-1" };
+  const theLog = () => $(".log[data-follow]");
+  function showHold(log) {
+    const news = Number(log.dataset.total) - hold.total;
+    for (const one of document.querySelectorAll('[data-do="log-follow"][aria-pressed]')) one.setAttribute("aria-pressed", String(!hold.on));
+    const button = $(".log-new");
+    if (!button) return;
+    button.classList.toggle("on", hold.on && news > 0);
+    button.firstChild.nodeValue = `${news.toLocaleString("en-US")} new ${news === 1 ? "line" : "lines"} ↓`;
+  }
+  function followLog() {
+    const log = theLog();
+    if (!log) return;
+    hold.on = false;
+    log.scrollTop = log.scrollHeight;
+    showHold(log);
+  }
+  function holdAt(log, item) {
+    hold.on = true;
+    hold.line = item.dataset.n;
+    hold.above = item.offsetTop - log.scrollTop;
+    hold.total = Number(log.dataset.total);
+  }
+  function nextError() {
+    const log = theLog();
+    const errors = [...log.querySelectorAll("li.error")];
+    const next = errors.find((one) => one.offsetTop > log.scrollTop + 4) || errors[0];
+    log.scrollTop = next.offsetTop;
+    holdAt(log, next);
+  }
+  function settleLog() {
+    const log = theLog();
+    if (!log) { hold.on = false; hold.at = "-1"; return; }
+    if (log.dataset.at !== hold.at) {
+      hold.at = log.dataset.at;
+      const item = $(`li[data-n="${hold.at}"]`, log);
+      if (item) { log.scrollTop = item.offsetTop - 24; holdAt(log, item); }
+      else hold.on = false;
+    }
+    if (!hold.on) log.scrollTop = log.dataset.follow === "1" ? log.scrollHeight : log.scrollTop;
+    else {
+      const item = $(`li[data-n="${hold.line}"]`, log);
+      if (item) log.scrollTop = item.offsetTop - hold.above;
+    }
+    showHold(log);
+  }
+  new MutationObserver(settleLog).observe(document.documentElement, {
+    childList: true, subtree: true, attributes: true, attributeFilter: ["data-total", "data-at", "data-follow"],
+  });
   document.addEventListener("scroll", (event) => {
     const log = event.target;
-    if (log.classList && log.classList.contains("log")) {
-      log.dataset.held = log.scrollHeight - log.scrollTop - log.clientHeight > 40 ? "1" : "0";
+    if (!log.classList || !log.classList.contains("log")) return;
+    if (log.scrollHeight - log.scrollTop - log.clientHeight < 40) hold.on = false;
+    else {
+      const item = [...log.querySelectorAll("li")].find((one) => one.offsetTop + one.offsetHeight > log.scrollTop);
+      const total = hold.on ? hold.total : Number(log.dataset.total);
+      if (item) { holdAt(log, item); hold.total = total; }
     }
+    showHold(log);
   }, true);
+
+  // ── Filters of a page that the server keeps stand in the URL, so that it can be sent on ──
+  let query = null;
+  new MutationObserver(() => {
+    const element = $("[data-query]");
+    const now = element ? element.dataset.query : null;
+    if (now !== null && query !== null && now !== query) history.replaceState(history.state, "", location.pathname + (now ? `?${now}` : ""));
+    query = now;
+  }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-query"] });
+
+  // ── The window's title, where a page says more than its name ──
+  new MutationObserver(() => {
+    const said = $("[data-title]")?.dataset.title;
+    if (said && document.title !== said) document.title = said;
+  }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-title"] });
 
   // ── The first wrong field is focused ──
   new MutationObserver((changes) => {

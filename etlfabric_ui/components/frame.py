@@ -107,6 +107,12 @@ def heading(title: Any, *actions: rx.Component, beside: rx.Component | None = No
     )
 
 
+def titled(*parts: Any) -> rx.Component:
+    """The window's title, where it tells more than the page's name; panel.js sets it."""
+    said = " · ".join(f"{part}" for part in parts)
+    return rx.el.span(class_name="hidden", custom_attrs={"data-title": said})
+
+
 def _top_bar(props: FrameProps) -> rx.Component:
     return rx.el.div(
         rx.el.button(

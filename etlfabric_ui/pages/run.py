@@ -6,11 +6,13 @@ from typing import Any
 
 import reflex as rx
 
+from etlfabric_ui import strings
 from etlfabric_ui.components.elements import badge, button, icon, link_button, state_icon
-from etlfabric_ui.components.frame import heading
+from etlfabric_ui.components.frame import heading, titled
 from etlfabric_ui.components.panels import loads
 from etlfabric_ui.components.tables import ticker
 from etlfabric_ui.pages.framed import editors_only, framed
+from etlfabric_ui.pages.run_log import log
 from etlfabric_ui.state.run import RunState
 from etlfabric_ui.state.shell import Shell
 
@@ -21,6 +23,10 @@ def run() -> rx.Component:
     """What it does, stage by stage, with its log."""
     return framed(
         "runs",
+        rx.cond(
+            State.loaded,
+            titled(rx.match(State.state, *strings.STATES.items(), ""), State.pipeline),
+        ),
         heading(
             rx.fragment(State.pipeline, " › Run ", rx.el.span(State.short, class_name="mono-id")),
             rx.cond(State.loaded, _actions()),
@@ -30,10 +36,11 @@ def run() -> rx.Component:
             State.loaded,
             State.problem,
             rx.el.div(
-                _sentence(),
                 rx.cond(State.error.kind != "", _failed()),
+                _sentence(),
+                rx.cond(State.first != "", _first()),
                 _stages(),
-                rx.el.div(_parts(), _log(), class_name="run-cols"),
+                _panes(),
                 class_name="stack sections",
             ),
             retry=State.load,
@@ -44,17 +51,48 @@ def run() -> rx.Component:
 
 
 def _actions() -> rx.Component:
-    cancel = button("Cancel run", "danger", on_click=State.cancel)
     retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry)
     return rx.fragment(
         rx.cond(
             State.live,
-            editors_only(cancel, button("Cancel run", refused="Editors can cancel runs.")),
-            editors_only(retry, button("Retry", refused="Editors can start runs.")),
+            editors_only(_cancel(), button("Cancel run", refused="Editors can cancel runs.")),
+            rx.cond(
+                State.error.kind == "",
+                editors_only(retry, button("Retry", refused="Editors can start runs.")),
+            ),
         ),
         rx.cond(
-            State.state == "succeeded",
-            link_button("Browse the data", f"/o/{Shell.org}/data", "primary"),
+            (State.state == "succeeded") & (State.first == ""),
+            link_button("Browse data", f"/o/{Shell.org}/data", "primary"),
+        ),
+        rx.cond(
+            Shell.is_operator & (State.dagster != ""),
+            rx.el.a(
+                "Open in Dagster",
+                icon("external-link"),
+                href=State.dagster,
+                target="_blank",
+                rel="noopener",
+                class_name="btn",
+            ),
+        ),
+    )
+
+
+def _cancel() -> rx.Component:
+    """Asks first, and says what stays."""
+    return rx.alert_dialog.root(
+        rx.alert_dialog.trigger(button("Cancel run", "danger")),
+        rx.alert_dialog.content(
+            rx.alert_dialog.title(strings.CANCEL_QUESTION, size="3"),
+            rx.alert_dialog.description(strings.CANCEL_TEXT, size="2"),
+            rx.el.div(
+                rx.alert_dialog.cancel(button("Keep running")),
+                rx.alert_dialog.action(button("Cancel run", "danger", on_click=State.cancel)),
+                class_name="foot-actions",
+                style={"padding_top": "16px", "justify_content": "flex-end"},
+            ),
+            max_width="480px",
         ),
     )
 
@@ -63,36 +101,93 @@ def _sentence() -> rx.Component:
     return rx.el.div(
         rx.el.p(
             state_icon(State.state, label=False),
-            State.sentence,
-            rx.cond(
-                State.live & (State.started.iso != ""),
-                rx.el.span(
-                    rx.el.time(
-                        State.started.said,
-                        custom_attrs={"dateTime": State.started.iso, "data-tick": "span"},
-                    ),
-                    class_name="soft",
+            rx.el.span(
+                State.sentence,
+                rx.cond(
+                    (State.state == "running") & (State.started.iso != ""),
+                    rx.fragment(" ", _ticking(State.started, "span")),
                 ),
             ),
+            rx.cond(State.warned != "", rx.el.span(State.warned, class_name="badge warning")),
             class_name="row strong",
             role="status",
         ),
-        rx.el.p(State.facts, class_name="soft small"),
+        rx.el.p(
+            State.facts,
+            rx.cond(
+                State.live & (State.heard.iso != ""),
+                rx.fragment(" · last event ", _ticking(State.heard, "ago")),
+            ),
+            class_name="soft small",
+        ),
+        rx.cond(State.quiet != "", rx.el.p(State.quiet, class_name="soft small")),
+        rx.cond(
+            State.lost != "",
+            rx.el.div(
+                rx.el.span(icon("triangle-alert"), class_name="state-icon lost"),
+                rx.el.p(State.lost),
+                class_name="notice blue",
+            ),
+        ),
         class_name="stack tight",
     )
 
 
+def _ticking(moment: Any, kind: str) -> rx.Component:
+    return rx.el.time(
+        moment.said,
+        title=moment.full,
+        custom_attrs={"dateTime": moment.iso, "data-tick": kind},
+    )
+
+
 def _failed() -> rx.Component:
+    """The error and its way out; the log below stands at its first error."""
+    retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry)
     return rx.el.div(
         rx.el.span(icon("circle-x"), class_name="state-icon failed"),
         rx.el.div(
             rx.el.p(State.error.message, class_name="strong"),
-            rx.el.p(State.error.remedy),
-            rx.el.p("What was loaded before stays as it was.", class_name="soft"),
+            rx.cond(State.error.remedy != "", rx.el.p(State.error.remedy)),
+            rx.el.div(
+                rx.cond(
+                    State.error.href != "",
+                    link_button(State.error.action, State.error.href, "primary"),
+                    rx.cond(
+                        State.error.code == "unforeseen",
+                        rx.el.button(
+                            rx.el.span("Copy reference"),
+                            type="button",
+                            class_name="btn",
+                            custom_attrs={"data-do": "copy", "data-copy": State.error.message},
+                        ),
+                    ),
+                ),
+                editors_only(retry, button("Retry", refused="Editors can start runs.")),
+                class_name="actions",
+            ),
             class_name="grow stack tight",
         ),
         class_name="notice red",
         role="alert",
+    )
+
+
+def _first() -> rx.Component:
+    """After the first good run of an org: what to do with the data."""
+    return rx.el.div(
+        rx.el.span(icon("circle-check"), class_name="state-icon succeeded"),
+        rx.el.div(
+            rx.el.p(State.first, class_name="strong"),
+            rx.el.div(
+                link_button("Browse the data", f"/o/{Shell.org}/data", "primary"),
+                link_button("Write a dbt model", f"/o/{Shell.org}/dbt-models"),
+                link_button("Invite a colleague", f"/o/{Shell.org}/settings/members"),
+                class_name="actions",
+            ),
+            class_name="grow stack tight",
+        ),
+        class_name="notice",
     )
 
 
@@ -112,6 +207,26 @@ def _stages() -> rx.Component:
     )
 
 
+def _panes() -> rx.Component:
+    """Side by side; on a phone one of them, by its tab."""
+    return rx.el.div(
+        rx.el.div(
+            _pane("streams", "Streams", "true"), _pane("log", "Log", "false"), class_name="tabs"
+        ),
+        rx.el.div(_parts(), log(), class_name="run-cols"),
+        class_name="panes stack",
+        custom_attrs={"data-panes": "streams"},
+    )
+
+
+def _pane(name: str, label: str, pressed: str) -> rx.Component:
+    return rx.el.button(
+        label,
+        type="button",
+        custom_attrs={"data-do": "pane", "data-pane": name, "aria-pressed": pressed},
+    )
+
+
 def _part(row: Any) -> rx.Component:
     shape = rx.match(
         row.kind, ("stream", icon("table-2")), ("test", icon("flask-conical")), icon("file-code-2")
@@ -126,7 +241,9 @@ def _part(row: Any) -> rx.Component:
                     type="button",
                     class_name="btn linkish plain cut",
                     title=row.name,
-                    on_click=State.filter_log("", rx.cond(State.subject == row.name, "", row.name)),
+                    on_click=State.filter_log(
+                        State.level, rx.cond(State.subject == row.name, "", row.name)
+                    ),
                     custom_attrs={
                         "aria-pressed": rx.cond(State.subject == row.name, "true", "false")
                     },
@@ -135,14 +252,25 @@ def _part(row: Any) -> rx.Component:
             ),
             rx.cond(row.note != "", rx.el.div(row.note, class_name="reason")),
         ),
-        rx.el.td(row.rows, class_name="num"),
+        rx.el.td(
+            row.rows,
+            rx.cond(row.of != "", rx.el.div(row.of, class_name="soft small")),
+            rx.cond(
+                row.state == "running",
+                rx.el.div(
+                    rx.el.i(style={"width": row.width}),
+                    class_name=rx.cond(row.width != "", "bar", "bar unknown"),
+                ),
+            ),
+            class_name="num",
+        ),
         rx.el.td(row.took, class_name="num"),
     )
 
 
 def _parts() -> rx.Component:
     return rx.el.section(
-        rx.el.header(rx.el.h2("Streams and dbt models")),
+        rx.el.header(rx.el.h2("Streams and dbt models", class_name="grow")),
         rx.el.div(
             rx.el.table(
                 rx.el.thead(
@@ -157,62 +285,14 @@ def _parts() -> rx.Component:
             ),
             class_name="scroll",
         ),
-        class_name="panel",
-    )
-
-
-def _tab(label: Any, level: str) -> rx.Component:
-    return rx.el.button(
-        label,
-        type="button",
-        on_click=State.filter_log(level, State.subject),
-        custom_attrs={"aria-pressed": rx.cond(State.level == level, "true", "false")},
-        class_name="btn ghost small-btn",
-    )
-
-
-def _line(line: Any) -> rx.Component:
-    return rx.el.li(
-        rx.el.span(line.at, class_name="t"),
-        rx.el.span(line.level, class_name="lv"),
-        rx.el.span(
-            rx.cond(line.subject != "", rx.el.b(line.subject, "  "), ""),
-            line.message,
-            class_name="msg",
-        ),
-        class_name=line.level,
-    )
-
-
-def _log() -> rx.Component:
-    return rx.el.section(
-        rx.el.header(
-            rx.el.h2("Log"),
+        rx.cond(
+            State.parts_shown != "",
             rx.el.div(
-                _tab("All", ""),
-                _tab(f"Warnings {State.warnings}", "warning"),
-                _tab(f"Errors {State.errors}", "error"),
-                class_name="row grow",
+                rx.el.span(State.parts_shown, class_name="soft grow"),
+                button("Previous", "ghost", on_click=State.turn_parts(-1)),
+                button("Next", "ghost", on_click=State.turn_parts(1)),
+                class_name="row pad",
             ),
-            button("Download", "ghost", icon_name="download", on_click=State.download),
-        ),
-        rx.el.div(
-            rx.cond(
-                State.older > 0,
-                rx.el.p(f"{State.older} older lines are in the download.", class_name="soft pad"),
-            ),
-            rx.cond(
-                State.log.length() > 0,
-                rx.el.ol(rx.foreach(State.log, _line)),
-                rx.el.p(
-                    rx.cond(State.live, "No lines yet. Times are in UTC.", "No lines."),
-                    class_name="soft pad",
-                ),
-            ),
-            class_name="log",
-            tab_index=0,
-            role="region",
-            custom_attrs={"data-follow": "", "aria-label": "Log, times in UTC"},
         ),
         class_name="panel",
     )

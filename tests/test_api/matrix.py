@@ -38,7 +38,7 @@ NEEDS: dict[str, str] = {
         " get_answer list_connections get_connection list_dbt_versions get_dbt_version"
         " diff_dbt_version list_dbt_models compile_dbt_model preview_dbt_model list_dbt_tests"
         " get_dbt_model get_overview list_pipeline_health list_pipelines get_pipeline"
-        " list_streams list_schema_changes query list_runs get_run read_log follow_log"
+        " list_streams list_schema_changes query list_runs get_run read_log follow_log download_log"
         " list_schedules get_schedule next_fires list_offered_streams list_pending_columns"
         " list_uploads get_usage plan_edit get_lineage list_tables get_table list_rows"
         " profile_table download_table",

@@ -34,6 +34,9 @@ EVENTS: dict[int | str, dict[str, Any]] = {
         "content": {"text/event-stream": {"schema": _EVENT}},
     }
 }
+TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
 class RunIn(Value):
@@ -87,6 +90,17 @@ async def read_log(
 ) -> run_logs.LogPage:
     """Its log, oldest line first. `next` stays set until the run has ended and all is read."""
     return await run_logs.page(scope, run, attempt=attempt, after=after, limit=limit)
+
+
+@router.get("/{run}/logs/text", response_class=StreamingResponse, responses=TEXT)
+async def download_log(scope: Scoped, run: UUID, attempt: Attempt = None) -> StreamingResponse:
+    """The whole log as a text file."""
+    lines = await run_logs.text(scope, run, attempt)
+    return StreamingResponse(
+        lines,
+        media_type="text/plain; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="run-{str(run)[:8]}.log"'},
+    )
 
 
 @router.get("/{run}/logs/live", response_class=StreamingResponse, responses=EVENTS)

@@ -1,0 +1,192 @@
+"""The way of a new person: sign up, connect a real PostgreSQL, first run live, rows."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import psycopg
+import pytest
+from playwright.sync_api import Page, expect
+from tenacity import retry, stop_after_delay, wait_fixed
+
+from etlfabric_dagster import aio, queue
+from etlfabric_dagster.config import Settings
+from etlfabric_dagster.embedded.postgres import PostgresCluster
+from etlfabric_dagster.services import connections
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from etlfabric_dagster.testing import SandboxServer
+from tests.browser.conftest import PASSWORD
+from tests.browser.test_sign_in import serious
+
+WORKER = "journey@test"
+STARTS_MS = 60_000
+RUNS_MS = 120_000
+SOURCE = """
+CREATE TABLE orders (id int PRIMARY KEY, customer text, updated_at timestamptz NOT NULL);
+CREATE INDEX ON orders (updated_at);
+CREATE TABLE notes (body text);
+INSERT INTO orders SELECT n, 'customer ' || n, timestamptz '2026-01-01' + n * interval '1 min'
+  FROM generate_series(1, 1250) n;
+INSERT INTO notes VALUES ('hello');
+ANALYZE;
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(source_cluster: PostgresCluster) -> Iterator[tuple[int, str]]:
+    """Port and name of a source database, and in it a login that can read two tables."""
+    name, login = f"journey_{uuid4().hex[:8]}", "journey_reader"
+    with psycopg.connect(source_cluster.dsn(), autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name}".encode())
+        conn.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'read-only-pw'".encode())
+    with psycopg.connect(source_cluster.dsn(name), autocommit=True) as conn:
+        conn.execute(SOURCE)
+        conn.execute(f"GRANT SELECT ON orders, notes TO {login}".encode())
+    yield source_cluster.port, name
+    with psycopg.connect(source_cluster.dsn(), autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        conn.execute(f"DROP ROLE {login}".encode())
+
+
+@pytest.fixture(scope="module")
+def worker(migrated: Settings, sandbox: SandboxServer) -> Iterator[None]:
+    """A Celery worker for runs and for what people ask, as `etlfabric up` starts them."""
+    with _celery(migrated):
+        _answers()
+        yield
+
+
+@contextmanager
+def _celery(install: Settings) -> Iterator[None]:
+    command = ("celery", "-A", "etlfabric_dagster.tasks", "worker", "-n", WORKER)
+    queues = f"{queue.RUNS},{queue.INTERACTIVE}"
+    flags = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
+    with (install.home_dir / "journey.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, "-Q", queues, *flags],
+            env={**os.environ, "ETLFABRIC_HOME": str(install.home_dir)},
+            cwd=install.home_dir,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@retry(stop=stop_after_delay(STARTS_MS / 1000), wait=wait_fixed(0.2), reraise=True)
+def _answers() -> None:
+    assert queue.celery_app().control.ping([WORKER], timeout=0.5, limit=1), "no answer"
+
+
+def test_from_sign_up_to_rows(page: Page, shop: tuple[int, str], worker: None) -> None:
+    port, database = shop
+    org = sign_up(page)
+    details(page, port, database, "wrong")
+    the_password_field_says_why(page)
+
+    page.locator("#secrets-password").fill("read-only-pw")
+    page.get_by_role("button", name="Test and continue").click()
+    good_defaults_stand_for_each_stream(page)
+    assert "read-only-pw" not in page.content()
+    assert aio.run(stored_secrets(org)) == ("password",)
+
+    page.get_by_role("button", name="Continue with 2").click()
+    page.get_by_text("Manual").click()
+    page.get_by_role("button", name="Create and run").click()
+    the_run_is_told_to_its_end(page)
+    its_log_is_searched_and_downloaded(page)
+    the_rows_are_there(page)
+
+
+def sign_up(page: Page) -> str:
+    slug = f"j_{uuid4().hex[:8]}"
+    page.goto("/signup")
+    page.get_by_label("Name", exact=True).fill("Sam Novak")
+    page.get_by_label("Work email").fill(f"{slug}@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Organization", exact=True).fill(slug.replace("_", " "))
+    page.get_by_role("button", name="Create account").click()
+    page.wait_for_url(f"**/o/{slug}/overview")
+    expect(page.get_by_role("heading", name="Connect your first source")).to_be_visible()
+    return slug
+
+
+def details(page: Page, port: int, database: str, password: str) -> None:
+    page.get_by_role("link", name="New connection").first.click()
+    page.get_by_role("button", name="PostgreSQL").click()
+    page.get_by_label("Host").first.fill("127.0.0.1")
+    page.get_by_label("Port").first.fill(str(port))
+    page.get_by_label("Database name").fill(database)
+    page.get_by_label("User").first.fill("journey_reader")
+    page.locator("#secrets-password").fill(password)
+    page.get_by_role("button", name="Test and continue").click()
+
+
+def the_password_field_says_why(page: Page) -> None:
+    password = page.locator("#secrets-password")
+    expect(password).to_have_attribute("aria-invalid", "true", timeout=STARTS_MS)
+    expect(password).to_be_focused()
+    expect(page.locator("#secrets-password-error")).to_contain_text("refused the login")
+    assert serious(page) == []
+
+
+def good_defaults_stand_for_each_stream(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Streams of postgresql")).to_be_visible(
+        timeout=STARTS_MS
+    )
+    expect(page.get_by_label("Load orders", exact=True)).to_be_checked()
+    expect(page.get_by_label("Load mode of orders")).to_have_value("incremental")
+    assert serious(page) == []
+
+
+async def stored_secrets(org: str) -> tuple[str, ...]:
+    async with org_scope(OPERATOR, org) as scope:
+        return (await connections.get(scope, "postgresql")).secrets
+
+
+def the_run_is_told_to_its_end(page: Page) -> None:
+    page.wait_for_url("**/runs/*", timeout=STARTS_MS)
+    expect(page.get_by_text("Your data is ready. 1,251 rows loaded")).to_be_visible(timeout=RUNS_MS)
+    expect(page.get_by_text("Load 2 of 2")).to_be_visible()
+    expect(page).to_have_title("Succeeded · postgresql")
+    orders = page.get_by_role("row").filter(
+        has=page.get_by_role("button", name="orders", exact=True)
+    )
+    expect(orders).to_contain_text("1,250")
+    assert serious(page) == []
+
+
+def its_log_is_searched_and_downloaded(page: Page) -> None:
+    lines = page.locator(".log li")
+    expect(lines.first).to_be_visible()
+    page.get_by_label("Search the log").fill("nothing says this")
+    expect(page.get_by_text("No lines match these filters.")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"\?search=nothing\+says\+this$"))
+    page.get_by_label("Search the log").fill("")
+    expect(lines.first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the whole log").click()
+    text = download.value.path().read_text()
+    assert "orders" in text
+    assert len(text.splitlines()) == lines.count()
+
+
+def the_rows_are_there(page: Page) -> None:
+    page.get_by_role("link", name="Browse the data").click()
+    page.wait_for_url("**/data*")
+    page.get_by_role("button", name="orders").first.click()
+    expect(page.get_by_role("cell", name="customer 1", exact=True)).to_be_visible()
