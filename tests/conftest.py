@@ -45,6 +45,7 @@ from etlfabric_dagster.testing import (  # noqa: E402
     valkey_server,
 )
 
+pytest_plugins = ("tests.scheduling",)
 PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw", "etlfabric"
 
 

@@ -155,6 +155,13 @@ def stack() -> Iterator[Stack]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def endings() -> Iterator[Stack]:
+    """A stack to bring down; each test leaves it down."""
+    with _throwaway() as made:
+        yield made
+
+
 @pytest.fixture
 def refused() -> Iterator[Stack]:
     """A stack of its own for what never comes up."""

@@ -1,4 +1,4 @@
-"""`up`, `status`, `down` and what a crash leaves, with real servers and real signals."""
+"""`up`, `status` and what refuses to start, with real servers. Its end is in test_endings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ import psycopg
 from etlfabric_dagster.embedded.bootstrap import bootstrap
 from etlfabric_dagster.embedded.home import DATABASE, ROLE
 from etlfabric_dagster.embedded.state import ProcessState, State
-from tests.test_embedded.conftest import Stack, new_stack, still_running, wait_for
-
-
-def platform_dsn(stack: Stack) -> str:
-    return stack.home.platform(stack.home.install()).dsn("etlfabric")
+from tests.test_embedded.conftest import Stack, new_stack, wait_for
 
 
 def test_up_starts_every_process_and_status_says_healthy(stack: Stack) -> None:
@@ -66,49 +62,6 @@ def test_killed_process_is_restarted(stack: Stack) -> None:
 
     wait_for(lambda: valkey().state is State.HEALTHY and valkey().pid != before)
     assert valkey().restarts > 0
-
-
-def test_kill_of_the_supervisor_loses_nothing_and_leaves_nothing(stack: Stack) -> None:
-    stack.up()
-    with psycopg.connect(platform_dsn(stack), autocommit=True) as conn:
-        conn.execute("CREATE TABLE public.kept_by_test AS SELECT 1 AS one")
-    orphans = stack.alive()
-    assert len(orphans) > 8
-    stack.kill_supervisor()
-
-    stack.up()
-    assert still_running(orphans) == []
-    with psycopg.connect(platform_dsn(stack), autocommit=True) as conn:
-        assert conn.execute("SELECT one FROM public.kept_by_test").fetchone() == (1,)
-        conn.execute("DROP TABLE public.kept_by_test")
-
-    orphans = stack.alive()
-    stack.kill_supervisor()
-    assert stack.run("down").returncode == 0
-    assert still_running(orphans) == []
-    assert stack.run("down").returncode == 0
-
-
-def test_down_stops_a_stack_in_the_foreground_and_all_its_processes(stack: Stack) -> None:
-    stack.run("down")
-    with stack.foreground() as foreground:
-        wait_for(lambda: stack.is_ready() or foreground.poll() is not None)
-        running = stack.alive()
-        assert len(running) > 8
-        assert stack.run("down").returncode == 0
-        assert still_running(running) == []
-        assert foreground.wait(30) == 0
-
-
-def test_foreground_up_that_is_killed_takes_everything_with_it(stack: Stack) -> None:
-    stack.run("down")
-    with stack.foreground() as foreground:
-        wait_for(lambda: stack.home.state.exists() and len(stack.state().recorded()) > 2)
-        running = stack.alive()
-        foreground.kill()
-    psutil.wait_procs(running, timeout=60)
-    assert still_running(running) == []
-    assert not stack.is_ready()
 
 
 def test_taken_port_is_named_with_its_setting(refused: Stack) -> None:

@@ -209,20 +209,26 @@ def test_done_is_the_last_event(sandbox: SandboxServer) -> None:
     assert isinstance(events[-1], DoneEvent)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_children_die_with_the_server_and_the_next_one_wipes(
-    tmp_path: Path, plugins: tuple[Path, Path], number: signal.Signals
+def test_children_die_with_a_server_that_is_killed_and_the_next_one_wipes(
+    tmp_path: Path, plugins: tuple[Path, Path]
 ) -> None:
     with sandbox_server(tmp_path, plugins) as first:
-        call, child, _, folder = hang(first, tmp_path / "tell")
-        first.process.send_signal(number)
-        first.process.wait()
-        wait_for(lambda: is_gone(child))
-        with pytest.raises(SandboxError):
-            next(call)
+        folder = _end_while_busy(first, signal.SIGKILL, tmp_path / "first")
     with sandbox_server(tmp_path, plugins) as second:
         assert not folder.exists()
         assert look(second)["pid"]
+        _end_while_busy(second, signal.SIGTERM, tmp_path / "second")
+
+
+def _end_while_busy(server: SandboxServer, number: signal.Signals, tell: Path) -> Path:
+    """End the server while a child hangs, see that the child dies; its private folder."""
+    call, child, _, folder = hang(server, tell)
+    server.process.send_signal(number)
+    server.process.wait()
+    wait_for(lambda: is_gone(child))
+    with pytest.raises(SandboxError):
+        next(call)
+    return folder
 
 
 def test_a_second_server_on_the_same_socket_is_refused(sandbox: SandboxServer) -> None:
