@@ -7,6 +7,7 @@ from; it ships in the wheel, so an install never builds. A checkout whose digest
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -73,8 +74,16 @@ def build() -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(client, fresh)
     (fresh / STAMP.name).write_text(built_from)
+    _indent(root / "reflex.lock" / "package.json")
     shutil.rmtree(STATIC, ignore_errors=True)
     fresh.rename(STATIC)
+
+
+def _indent(path: Path) -> None:
+    """As bun writes it: Reflex leaves one long line when there was nothing to install, and a build
+    must not change what is committed.
+    """
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=2))
 
 
 def _environment() -> dict[str, str]:
