@@ -42,6 +42,8 @@ class DataState(PageState, rx.State):
     more: bool = False
     shown: str = ""
     _every: list[TableRef] = []
+    _schemas: dict[str, str] = {}
+    """Short name → schema in the database."""
 
     @rx.event
     @guarded(Role.VIEWER)
