@@ -111,6 +111,16 @@ def collect(
     return found, kept
 
 
+def values_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """A stored config as the form's fields hold it."""
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        found[f"config.{name}"] = _shown(value)
+        if isinstance(value, dict):
+            found |= {f"config.{name}.{inner}": _shown(one) for inner, one in value.items()}
+    return found
+
+
 def _ordered(schema: Schema) -> list[tuple[str, Any]]:
     parts = schema.get("properties", {})
     return sorted(parts.items(), key=lambda item: item[1].get("order", 1000))

@@ -92,6 +92,42 @@ STILL = "Still working: no event for {time}."
 CANCEL_QUESTION = "Cancel this run?"
 CANCEL_TEXT = "Streams that have finished stay loaded; the others keep their old rows."
 
+# ── Connection ──
+DELETES_CONNECTION = "Deletes the connection and its credentials. Loaded tables stay."
+SAVED_TESTED = "Saved. The test passed."
+SAVED_UNTESTED = "Saved without a test that passed."
+NEVER_FOUND = "Nobody has looked yet which streams it offers."
+USED_BY_NONE = "No pipeline uses it yet."
+EDITORS_CHANGE_CONNECTIONS = "Editors can change connections."
+EDITORS_TEST = "Editors can test connections."
+EDITORS_LOOK = "Editors can look for streams."
+ADMINS_DELETE_CONNECTIONS = "Admins can delete connections."
+
+# ── Pipeline ──
+PAUSED = "{name} is paused. Runs start only by hand."
+POLICY_SAVED = "Saved. The policy holds from the next run on."
+SELECTOR_SAVED = "Saved. The next run builds these."
+STREAMS_SAVED = "Saved. The next run loads them so."
+LOADS_NOTHING = "This pipeline loads no streams."
+LOADS_NOTHING_TEXT = "It has no connection and only builds dbt models: {selector}"
+DELETES_PIPELINE = (
+    "Deletes the pipeline, its schedule and its login. Its tables, dbt models and the history of "
+    "its runs stay."
+)
+EDITORS_RUN = "Editors can start runs."
+EDITORS_PAUSE = "Editors can pause pipelines."
+ADMINS_DELETE_PIPELINES = "Admins can delete pipelines."
+NO_CHANGES = "No schema changes in 90 days."
+NO_CHANGES_TEXT = "When columns appear, vanish or change their type at the source, it is told here."
+POLICIES = {
+    "evolve": ("Evolve", "take new columns"),
+    "freeze": ("Freeze", "stop and ask"),
+    "discard": ("Discard", "ignore new columns"),
+}
+"""Schema policy → its name, and one line that says what it does."""
+SCHEDULE_SAVED = "Saved."
+SELECTOR_HELP = "Empty: every dbt model that builds on its streams. Else a dbt selector."
+
 STATES = {
     "queued": "Queued",
     "running": "Running",

@@ -106,3 +106,27 @@ class Overview(Value):
     next: tuple[NextFire, ...]
     """The next five."""
     open_incidents: int
+
+
+class TimelineEvent(Value):
+    """A run on the time line."""
+
+    at: datetime
+    seconds: float
+    """Until its end, or until now."""
+    status: RunStatus
+
+
+class TimelineRow(Value):
+    """A pipeline's schedule on the time line."""
+
+    pipeline: str
+    cron: str | None
+    interval_s: int | None
+    timezone: str
+    paused: bool
+    next_fire_at: datetime | None
+    usual_s: float | None
+    past: tuple[TimelineEvent, ...]
+    """Oldest first."""
+    ahead: tuple[datetime, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -167,6 +168,35 @@ async def check(actor: Actor, slug: str, name: str, *, wait_s: float | None = No
     return CheckResult.model_validate(answer)
 
 
+async def try_update(
+    actor: Actor,
+    slug: str,
+    name: str,
+    *,
+    config: Mapping[str, Any],
+    secrets: Mapping[str, str] | None = None,
+) -> CheckResult:
+    """Try the connection as `update` would make it, and keep the change only if that works.
+
+    Raises what `update` raises; a source that refuses is an answer.
+    """
+    async with org_scope(actor, slug) as scope:
+        scope.require("connections.update")
+        row = await find(scope, name)
+        stored = _secrets(scope, row) | dict(secrets or {})
+        _validate(actor, row.connector, config, stored)
+        org_id, sealed = scope.org_id, vault().seal(scope.org_id, row.id, stored)
+    # sealed on its way too: requests are rows that stay for an hour
+    candidate = {"config": dict(config), "sealed": base64.b64encode(sealed).decode()}
+    answer = await interactive.ask(org_id, "check", {"connection": name} | candidate, 60)
+    result = CheckResult.model_validate(answer)
+    if result.ok:
+        async with org_scope(actor, slug) as scope:
+            await update(scope, name, config=config, secrets=secrets)
+            _keep_check(await find(scope, name), config, answer)
+    return result
+
+
 async def discover(actor: Actor, slug: str, name: str, *, wait_s: float | None = None) -> Discovery:
     """What the connection offers. Raises ConnectorError with cause and remedy, and
     NotAnsweredYetError after `wait_s`.
@@ -188,17 +218,28 @@ async def last_discovery(scope: OrgScope, name: str) -> Discovery:
 
 async def answer_check(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """The worker's side of `check`."""
-    async with org_scope_by_id(SYSTEM, org_id) as scope:
-        source = await source_config(scope, await find(scope, arguments["connection"]))
-    payload = await sandbox.run(CheckJob(source=source))
+    candidate = "config" in arguments
     async with org_scope_by_id(SYSTEM, org_id) as scope:
         row = await find(scope, arguments["connection"])
-        row.last_check, row.checked_at = payload, clock.now()
-        ssh = row.config.get("ssh")
-        edited = ssh != source.config.get("ssh")
-        if ssh and payload["host_key"] and not edited:
-            row.config = {**row.config, "ssh": {**ssh, "host_key": payload["host_key"]}}
+        if candidate:
+            secrets = vault().open(org_id, row.id, base64.b64decode(arguments["sealed"]))
+            source = await _source(scope, row.connector, arguments["config"], secrets)
+        else:
+            source = await source_config(scope, row)
+    payload = await sandbox.run(CheckJob(source=source))
+    if not candidate:
+        async with org_scope_by_id(SYSTEM, org_id) as scope:
+            row = await find(scope, arguments["connection"])
+            _keep_check(row, source.config, payload)
     return payload
+
+
+def _keep_check(row: Connection, tried: Mapping[str, Any], payload: dict[str, Any]) -> None:
+    """The result, and the key of an SSH server that was trusted for the first time."""
+    row.last_check, row.checked_at = payload, clock.now()
+    ssh = row.config.get("ssh")
+    if ssh and payload["host_key"] and ssh == tried.get("ssh"):
+        row.config = {**row.config, "ssh": {**ssh, "host_key": payload["host_key"]}}
 
 
 async def answer_discover(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -232,11 +273,17 @@ async def find(scope: OrgScope, name: str) -> Connection:
 
 async def source_config(scope: OrgScope, row: Connection) -> SourceConfig:
     """The connection with its secrets in clear: for a sandbox job, and nothing else."""
-    from_uploads = row.config.get("bucket_url") == "uploads://"
+    return await _source(scope, row.connector, row.config, _secrets(scope, row))
+
+
+async def _source(
+    scope: OrgScope, connector: str, config: dict[str, Any], secrets: dict[str, str]
+) -> SourceConfig:
+    from_uploads = config.get("bucket_url") == "uploads://"
     return SourceConfig(
-        connector=row.connector,
-        config=row.config,
-        secrets=_secrets(scope, row),
+        connector=connector,
+        config=config,
+        secrets=secrets,
         egress=egress_policy(),
         uploads=await asyncio.to_thread(storage.local_uploads, scope.org_id)
         if from_uploads

@@ -67,6 +67,13 @@ async def pending_columns(scope: OrgScope, pipeline: str) -> tuple[PendingColumn
     return tuple(_pending(run.streams, known, run.finished_at))
 
 
+async def rebuilt_after(scope: OrgScope, pipeline: str, stream: str) -> tuple[str, ...]:
+    """dbt models downstream of a stream's tables. Raises NotFoundError."""
+    target = await pipelines.find(scope, pipeline)
+    rows = select(Stream).where(Stream.pipeline_id == target.id, Stream.name == stream)
+    return await _downstream(scope, list(await scope.session.scalars(rows)))
+
+
 def _effect(
     row: Stream | None, name: str, settings: StreamSettings, rows: int | None
 ) -> StreamEffect | None:

@@ -314,10 +314,34 @@
 
   // ── The first wrong field is focused ──
   new MutationObserver((changes) => {
-    if (changes.some(({ target }) => target.getAttribute("aria-invalid") === "true")) {
+    const marked = (node) => node.matches?.('[aria-invalid="true"]') || node.querySelector?.('[aria-invalid="true"]');
+    if (changes.some(({ target, type, addedNodes }) => type === "attributes"
+      ? target.getAttribute("aria-invalid") === "true" : [...addedNodes].some(marked))) {
       $('form [aria-invalid="true"]')?.focus();
     }
-  }).observe(document.documentElement, { attributes: true, attributeFilter: ["aria-invalid"], subtree: true });
+  }).observe(document.documentElement, { attributes: true, attributeFilter: ["aria-invalid"], childList: true, subtree: true });
+
+  // ── Drawers and dialogs open modally; the focus goes back to where it was ──
+  let opener = null;
+  const dismiss = (modal) => $("[data-close]", modal)?.click();
+  new MutationObserver(() => {
+    const modal = $("dialog[data-modal]:not([open])");
+    if (modal) {
+      if (!$("dialog[data-modal][open]")) opener = document.activeElement;
+      modal.showModal();
+    } else if (opener && !$("dialog[data-modal]")) {
+      if (opener.isConnected) opener.focus();
+      opener = null;
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+  document.addEventListener("cancel", (event) => {
+    if (!event.target.matches?.("dialog[data-modal]")) return;
+    event.preventDefault();
+    dismiss(event.target);
+  }, true);
+  document.addEventListener("mousedown", (event) => {
+    if (event.target.matches?.("dialog[data-modal]")) dismiss(event.target);
+  });
 
   // ── Connection banner: Reflex's socket, watched from outside ──
   const Native = window.WebSocket;

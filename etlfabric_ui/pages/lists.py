@@ -17,6 +17,11 @@ from etlfabric_ui.state.shell import Shell
 
 PIPELINE_STATES = ("", "failing", "late", "running", "healthy", "paused", "never_run")
 run_now: Any = PipelinesState.run
+RUN_HEADS = (
+    *(("State", ""), ("Pipeline", ""), ("Rows, or why not", "")),
+    *(("Trigger", "not-narrow"), ("Attempt", "not-narrow"), ("Started", "")),
+    *(("Took", "num not-narrow"), ("Waited", "num not-narrow")),
+)
 RUN_STATES = ("", "running", "queued", "succeeded", "failed", "canceled")
 
 
@@ -101,9 +106,6 @@ def pipelines() -> rx.Component:
 def runs() -> rx.Component:
     """What ran, newest first."""
     state: Any = RunsState
-    heads = [("State", ""), ("Pipeline", ""), ("Rows, or why not", "")]
-    heads += [("Trigger", "not-narrow"), ("Attempt", "not-narrow"), ("Started", "")]
-    heads += [("Took", "num not-narrow"), ("Waited", "num not-narrow")]
     filtered = (state.status != "") | (state.pipeline != "")
     base = f"/o/{Shell.org}/runs"
     return framed(
@@ -133,7 +135,7 @@ def runs() -> rx.Component:
                     ),
                     rx.cond(
                         state.rows.length() > 0,
-                        table(heads, rx.foreach(state.rows, _run), "Runs"),
+                        table(RUN_HEADS, rx.foreach(state.rows, run_cells), "Runs"),
                         _no_match("runs", state.filter("", "")),
                     ),
                     rx.el.div(
@@ -187,8 +189,11 @@ def _connection(row: Any) -> rx.Component:
             rx.el.div(
                 mark(row.mark),
                 rx.el.div(
-                    rx.el.div(
-                        row.name, class_name="strong", tab_index=0, custom_attrs={"data-row": ""}
+                    rx.link(
+                        row.name,
+                        href=f"/o/{Shell.org}/connections/{row.name}",
+                        class_name="name",
+                        unstyled=True,
                     ),
                     rx.el.div(row.connector, class_name="reason"),
                 ),
@@ -203,7 +208,7 @@ def _connection(row: Any) -> rx.Component:
 
 
 def _pipeline(row: Any) -> rx.Component:
-    runs_of = f"/o/{Shell.org}/runs?pipeline={row.name}"
+    here = f"/o/{Shell.org}/pipelines/{row.name}"
     start = button(
         rx.fragment(),
         "icon",
@@ -221,7 +226,7 @@ def _pipeline(row: Any) -> rx.Component:
     )
     return rx.el.tr(
         rx.el.td(
-            rx.link(row.name, href=runs_of, class_name="name", unstyled=True),
+            rx.link(row.name, href=here, class_name="name", unstyled=True),
             rx.el.div(
                 rx.cond(row.reason != "", row.reason, row.source),
                 class_name="reason",
@@ -237,7 +242,8 @@ def _pipeline(row: Any) -> rx.Component:
     )
 
 
-def _run(row: Any) -> rx.Component:
+def run_cells(row: Any) -> rx.Component:
+    """A `RunRow` under `RUN_HEADS`."""
     return rx.el.tr(
         rx.el.td(badge(row.state)),
         rx.el.td(

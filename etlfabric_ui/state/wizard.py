@@ -18,7 +18,7 @@ from etlfabric_dagster.schemas.streams import DiscoveredStream, Discovery, LoadM
 from etlfabric_dagster.services import connections, pipelines, runs, schedules, stream_settings
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, forms, routes
-from etlfabric_ui.state import catalogue
+from etlfabric_ui.state import catalogue, checks
 from etlfabric_ui.state.base import PageState, browser_zone
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
 from etlfabric_ui.views import FieldView, FoldView, Problem, Step, StreamRow, Tile
@@ -26,30 +26,6 @@ from etlfabric_ui.views import FieldView, FoldView, Problem, Step, StreamRow, Ti
 PAGE = 50
 SELECT_ALL_UP_TO = 20
 CRONS = {"15min": "*/15 * * * *", "hourly": "0 * * * *", "daily": "0 6 * * *"}
-STEP_NAMES = {
-    "ssh": "SSH tunnel open",
-    "name": "Name found",
-    "address": "Address allowed",
-    "reach": "Answers",
-    "tls": "TLS",
-    "login": "Login",
-    "schema": "Schema",
-    "permission": "May read",
-}
-GUILTY = {
-    "unreachable": "config.host",
-    "connect_failed": "config.host",
-    "host_unknown": "config.host",
-    "login_refused": "secrets.password",
-    "tls_refused": "config.tls",
-    "tls_untrusted": "config.ca",
-    "tls_other_name": "config.tls",
-    "bad_ca": "config.ca",
-    "database_unknown": "config.database",
-    "schema_unknown": "config.schema",
-    "egress_denied": "config.host",
-}
-"""Code of a failed check → the field to change."""
 
 
 class WizardState(PageState, rx.State):
@@ -119,18 +95,15 @@ class WizardState(PageState, rx.State):
         yield
         if await self._save(visit, given):
             result = await connections.check(visit.actor, visit.org, self.name)
-            self.checks = [
-                Step(STEP_NAMES.get(one.name, one.name.capitalize()), one.ok, one.detail)
-                for one in result.steps
-            ]
+            self.checks = checks.steps_of(result)
             if result.ok:
                 self.busy = "discover"
                 yield
                 await self._discover(visit)
                 self.step = "streams"
             else:
-                self.verdict = Problem("error", result.cause, result.remedy, result.code)
-                guilty = GUILTY.get(result.code, "")
+                self.verdict = checks.verdict_of(result)
+                guilty = checks.guilty(result.code)
                 self._lay_out({guilty: result.cause} if guilty else {})
         self.busy = ""
 

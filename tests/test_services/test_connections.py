@@ -56,3 +56,25 @@ async def test_first_use_keeps_the_ssh_servers_key_and_no_other_is_trusted_later
         refused = await connections.check(OPERATOR, org.slug, "far")
         assert (refused.ok, refused.code) == (False, "ssh_host_key")
         assert await kept_host_key(org) == trusted
+
+
+@pytest.mark.usefixtures("interactive_worker")
+async def test_change_that_does_not_work_is_tried_and_not_kept(
+    org: OrgOut, shop_source: tuple[dict[str, Any], dict[str, str]]
+) -> None:
+    config, secrets = shop_source
+    async with org_scope(OPERATOR, org.slug) as scope:
+        made = await connections.create(scope, "shop", "sql_database", config, secrets)
+
+    wrong = {"password": "not the password"}
+    refused = await connections.try_update(OPERATOR, org.slug, "shop", config=config, secrets=wrong)
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert (refused.code, await connections.get(scope, "shop")) == ("login_refused", made)
+
+    narrower = {**config, "schema": "public"}
+    assert (await connections.try_update(OPERATOR, org.slug, "shop", config=narrower)).ok
+    async with org_scope(OPERATOR, org.slug) as scope:
+        kept = await connections.get(scope, "shop")
+    assert kept.config == narrower
+    assert kept.last_check is not None
+    assert kept.last_check.ok
