@@ -15,6 +15,7 @@ from etlfabric_ui.pages.data import data
 from etlfabric_ui.pages.overview import home, overview
 from etlfabric_ui.pages.pipeline import pipeline
 from etlfabric_ui.pages.run import run
+from etlfabric_ui.pages.schedules import schedules
 from etlfabric_ui.pages.wizard import wizard
 from etlfabric_ui.state.connection import ConnectionState
 from etlfabric_ui.state.data import DataState
@@ -22,11 +23,9 @@ from etlfabric_ui.state.lists import ConnectionsState, PipelinesState, RunsState
 from etlfabric_ui.state.mounting import with_api
 from etlfabric_ui.state.overview import OverviewState
 from etlfabric_ui.state.pipeline import PipelineState
-from etlfabric_ui.state.pipeline_changes import PipelineChanges
-from etlfabric_ui.state.pipeline_runs import PipelineRuns
-from etlfabric_ui.state.pipeline_schedule import PipelineSchedule
-from etlfabric_ui.state.pipeline_streams import PipelineStreams
+from etlfabric_ui.state.pipeline_tabs import PipelineTabs
 from etlfabric_ui.state.run import RunState
+from etlfabric_ui.state.schedules import SchedulesState
 from etlfabric_ui.state.shell import Shell
 from etlfabric_ui.state.wizard import WizardState
 
@@ -74,17 +73,8 @@ _add(lists.connections, routes.CONNECTIONS, "Connections", Shell.enter, Connecti
 _add(wizard, routes.NEW_CONNECTION, strings.NEW_CONNECTION, Shell.enter, WizardState.load)
 _add(connection, routes.CONNECTION, "Connection", Shell.enter, ConnectionState.load)
 _add(lists.pipelines, routes.PIPELINES, "Pipelines", Shell.enter, PipelinesState.load)
-_add(
-    pipeline,
-    routes.PIPELINE,
-    "Pipeline",
-    Shell.enter,
-    PipelineState.load,
-    PipelineStreams.load,
-    PipelineRuns.load,
-    PipelineChanges.load,
-    PipelineSchedule.load,
-)
+_add(pipeline, routes.PIPELINE, "Pipeline", Shell.enter, PipelineState.load, PipelineTabs.load)
 _add(lists.runs, routes.RUNS, "Runs", Shell.enter, RunsState.load)
 _add(run, routes.RUN, "Run", Shell.enter, RunState.load)
 _add(data, routes.DATA, "Data", Shell.enter, DataState.load)
+_add(schedules, routes.SCHEDULES, "Schedules", Shell.enter, SchedulesState.load)

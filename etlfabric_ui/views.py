@@ -361,3 +361,38 @@ class FoundRow:
     columns: str
     columns_said: str
     rows: str
+
+
+@dataclass(frozen=True)
+class TimeBox:
+    """One run, or several that lie close, on the time line. `state` may be `ahead`."""
+
+    left: str
+    width: str
+    """CSS lengths, of the line."""
+    state: str
+    said: str
+
+
+@dataclass(frozen=True)
+class AxisMark:
+    """A time on the axis."""
+
+    left: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ScheduleRow:
+    """A pipeline's schedule."""
+
+    pipeline: str
+    rule: str
+    """“Every 15 min”."""
+    zone: str
+    paused: bool
+    next_run: Moment
+    boxes: list[TimeBox]
+    said: str
+    href: str
+    edit: str

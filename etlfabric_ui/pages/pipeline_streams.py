@@ -18,6 +18,7 @@ from etlfabric_ui.state.shell import Shell
 
 State: Any = PipelineStreams  # its attributes are Vars, which no type checker knows
 Head: Any = PipelineState
+MAY_EDIT = Shell.may_edit & ~State.stale
 
 
 def streams_tab() -> rx.Component:
@@ -37,7 +38,8 @@ def streams_tab() -> rx.Component:
     )
     table = rx.el.div(
         rx.cond(State.receipt != "", rx.el.p(State.receipt, class_name="notice", role="status")),
-        stream_table(State, may_edit=Shell.may_edit, loads=True),
+        rx.cond(State.stale, _stale()),
+        stream_table(State, may_edit=MAY_EDIT, loads=True),
         rx.cond((State.edited > 0) | (State.refused.kind != ""), _edits()),
         class_name="stack loose",
     )
@@ -47,7 +49,7 @@ def streams_tab() -> rx.Component:
         stream_drawer(
             State,
             rx.cond(State.detail.name != State.reloading, _actions()),
-            may_edit=Shell.may_edit,
+            may_edit=MAY_EDIT,
         ),
         dialog(
             State.reloading != "",
@@ -62,6 +64,21 @@ def streams_tab() -> rx.Component:
                 class_name="foot-actions end",
             ),
         ),
+    )
+
+
+def _stale() -> rx.Component:
+    again = button(
+        rx.cond(State.busy == "discover", rx.el.span("Reading …"), rx.el.span("Refresh")),
+        icon_name="refresh-cw",
+        busy=State.busy != "",
+        on_click=State.refresh,
+    )
+    no_again = button("Refresh", icon_name="refresh-cw", refused=strings.EDITORS_LOOK)
+    return rx.el.div(
+        rx.el.p(strings.STALE, class_name="grow"),
+        editors_only(again, no_again),
+        class_name="notice amber",
     )
 
 

@@ -174,7 +174,7 @@ def settings_tab() -> rx.Component:
             button("Save", type="submit"), button("Save", refused="Editors can change pipelines.")
         ),
         on_submit=Head.save_selector,
-        class_name="stack",
+        class_name="stack start-button",
     )
     return rx.el.div(
         rx.cond(Head.saved != "", rx.el.p(Head.saved, class_name="notice", role="status")),

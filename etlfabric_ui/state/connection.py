@@ -5,6 +5,7 @@ Secrets are arguments of one event and never part of the state.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -112,7 +113,11 @@ class ConnectionState(PageState, rx.State):
         anyway, self._anyway = self._anyway, False
         self.busy, self.saved, self.refused = "save", "", Problem()
         yield
-        await self._save(visit, given, anyway=anyway)
+        if await self._save(visit, given, anyway=anyway) and not anyway:
+            self.busy = "discover"
+            yield
+            with contextlib.suppress(FabricError):  # told when somebody looks for streams
+                await connections.discover(visit.actor, visit.org, self.name)
         self.busy = ""
 
     @rx.event
@@ -204,7 +209,8 @@ class ConnectionState(PageState, rx.State):
         first = len(self._pages) * PAGE
         self.shown = f"{first + 1:,}–{first + len(page.items):,} of {page.matching:,}"
 
-    async def _save(self, visit: Visit, given: dict[str, Any], *, anyway: bool) -> None:
+    async def _save(self, visit: Visit, given: dict[str, Any], *, anyway: bool) -> bool:
+        """Whether it was kept; else a field or the form says why not."""
         async with org_scope(visit.actor, visit.org) as scope:
             one = await connections.get(scope, self.name)
         spec, preset = registry.get(one.connector).spec, _preset(one)
@@ -225,16 +231,17 @@ class ConnectionState(PageState, rx.State):
                     self.refused = checks.verdict_of(result)
                     field = checks.guilty(result.code)
                     self._lay_out(one, {field: result.cause} if field else {})
-                    return
+                    return False
         except forms.FormError as exc:
             self._lay_out(one, {exc.name: exc.message})
-            return
+            return False
         except FabricError as exc:
             self._blame(one, exc)
-            return
+            return False
         self.saved = strings.SAVED_UNTESTED if anyway else strings.SAVED_TESTED
         self._values, self.form_key = {}, self.form_key + 1
         await self._read(visit)
+        return True
 
     def _blame(self, one: ConnectionOut, exc: FabricError) -> None:
         """An error goes to its field, or above the buttons."""

@@ -38,8 +38,6 @@ class PipelineChanges(PageState, rx.State):
     async def load(self, visit: Visit) -> None:
         """What waits, and a page of what was found."""
         query = self.router.url.query_parameters
-        if query.get("tab", "") != "changes":
-            return
         wanted = getattr(self, "pipeline_name", "")
         if wanted != self.pipeline:
             self.loaded, self.pipeline = False, wanted

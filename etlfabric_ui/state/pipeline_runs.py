@@ -34,8 +34,6 @@ class PipelineRuns(PageState, rx.State):
     async def load(self, visit: Visit) -> None:
         """The page that the URL names."""
         query = self.router.url.query_parameters
-        if query.get("tab", "") != "runs":
-            return
         wanted = getattr(self, "pipeline_name", "")
         if wanted != self.pipeline:
             self.loaded, self.pipeline = False, wanted

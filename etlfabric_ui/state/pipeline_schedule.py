@@ -31,8 +31,6 @@ class PipelineSchedule(ScheduleChoice, PageState, rx.State):
     @guarded(Role.VIEWER)
     async def load(self, visit: Visit) -> None:
         """As it is set."""
-        if self.router.url.query_parameters.get("tab", "") != "schedule":
-            return
         wanted = getattr(self, "pipeline_name", "")
         if wanted != self.pipeline:
             self.loaded, self.pipeline = False, wanted

@@ -45,6 +45,8 @@ class PipelineStreams(StreamTable, PageState, rx.State):
     pipeline: str = ""
     loads: bool = True
     """Whether it has a connection."""
+    stale: bool = False
+    """Whether nobody has read the source's streams since the connection was changed."""
     effects: list[str] = []
     """What saving would do, in sentences."""
     edited: int = 0
@@ -57,6 +59,7 @@ class PipelineStreams(StreamTable, PageState, rx.State):
     _connection: str = ""
     _prefix: str = ""
     _tables: dict[str, str] = {}
+    _gone: list[str] = []
     _results: dict[str, tuple[str, str, Moment]] = {}
 
     @rx.event
@@ -65,8 +68,6 @@ class PipelineStreams(StreamTable, PageState, rx.State):
         """The streams as they are saved, with what their last loads did."""
         wanted = getattr(self, "pipeline_name", "")
         query = self.router.url.query_parameters
-        if query.get("tab", "streams") != "streams":
-            return
         self.problem, self.busy, self.drawer, self.reloading = Problem(), "", False, ""
         if wanted != self.pipeline:
             self.loaded, self._settings, self._saved = False, {}, {}
@@ -171,12 +172,14 @@ class PipelineStreams(StreamTable, PageState, rx.State):
             if one.connection is None:
                 return Discovery(streams=())
             found = await connections.last_discovery(scope, one.connection)
+        self.stale = not found.streams
         offered = {stream.name for stream in found.streams}
         gone = [
             DiscoveredStream(name=stream.name, columns=stream.discovered)
             for stream in one.streams
             if stream.selected and stream.name not in offered
         ]
+        self._gone = [stream.name for stream in gone]
         return Discovery(streams=tuple(sorted((*found.streams, *gone), key=lambda s: s.name)))
 
     async def _changed(self, visit: Visit, discovery: Discovery) -> None:
@@ -193,7 +196,7 @@ class PipelineStreams(StreamTable, PageState, rx.State):
         self._show(discovery)
 
     def _wanted(self) -> dict[str, Any]:
-        """All that the pipeline knows or is to load."""
+        """All that the pipeline knows or is to load, of what the source still offers."""
         return {
             name: one for name, one in self._all().items() if one["selected"] or name in self._saved
         }
@@ -211,6 +214,7 @@ class PipelineStreams(StreamTable, PageState, rx.State):
             result=result,
             loaded=loaded,
             fresh=fresh,
+            gone=stream.name in self._gone and not self.stale,
         )
 
     def _table_of(self, name: str) -> str:

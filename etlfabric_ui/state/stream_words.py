@@ -23,13 +23,13 @@ BY_CURSOR = (LoadMode.INCREMENTAL, LoadMode.APPEND)
 BY_KEY = (LoadMode.MERGE, LoadMode.SCD2)
 SHOWN_COLUMNS = 200
 PERSONAL = {
+    "an IP address": r"(^|_)ip(_|$)|ip_?addr",
     "an email": r"e_?mail",
     "a phone number": r"phone|mobile|(^|_)tel(_|$)",
     "a name": r"(first|last|full|sur|family|given)_?name",
-    "an address": r"street|address(?!.*ip)|zip_?code|postal",
+    "an address": r"street|address|zip_?code|postal",
     "a birth date": r"birth|(^|_)dob(_|$)",
     "an identity number": r"(^|_)(ssn|iban|passport|tax_id)(_|$)",
-    "an IP address": r"(^|_)ip(_|$)|ip_?addr",
 }
 """What a column's name suggests → how such names look."""
 
@@ -47,7 +47,8 @@ def modes(stream: DiscoveredStream, settings: Mapping[str, Any]) -> list[str]:
         found += [str(mode) for mode in BY_CURSOR]
     if stream.primary_key or settings.get("primary_key"):
         found += [str(mode) for mode in BY_KEY]
-    return found
+    current = settings.get("mode", LoadMode.FULL)
+    return found if current in found else [*found, str(current)]
 
 
 def with_mode(stream: DiscoveredStream, settings: Settings, mode: str) -> Settings:
@@ -128,12 +129,14 @@ def row(
     result: str = "",
     loaded: str = "",
     fresh: Moment | None = None,
+    gone: bool = False,
 ) -> StreamRow:
     """A stream in the table."""
     dropped = sum(
         one["policy"] == ColumnPolicy.DROP for one in settings.get("columns", {}).values()
     )
     total = len(stream.columns)
+    note = problem_in(stream, dict(settings)) if settings["selected"] else ""
     return StreamRow(
         name=stream.name,
         mode=settings["mode"],
@@ -148,7 +151,7 @@ def row(
         result=result,
         loaded=loaded,
         fresh=fresh or Moment(),
-        note=problem_in(stream, dict(settings)) if settings["selected"] else "",
+        note=strings.GONE if gone else note,
     )
 
 

@@ -117,9 +117,7 @@ def test_hint_goes_when_a_policy_is_chosen() -> None:
 def test_edit_names_what_reloads_how_much_and_why() -> None:
     plan = EditPlan(
         streams=(
-            StreamEffect(
-                name="orders", effect="reloaded", fields=("primary_key",), rows=2_400_000
-            ),
+            StreamEffect(name="orders", effect="reloaded", fields=("primary_key",), rows=2_400_000),
             StreamEffect(name="refunds", effect="added", rows=300),
             StreamEffect(name="payroll", effect="removed"),
             StreamEffect(name="customers", effect="changed", fields=("columns",)),
