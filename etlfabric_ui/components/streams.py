@@ -119,29 +119,6 @@ def _row(state: Any, row: Any, may_edit: Any, loads: bool) -> rx.Component:
         on_change=lambda checked: state.select(row.name, checked),
         custom_attrs={"aria-label": f"Load {row.name}"},
     )
-    mode = rx.el.select(
-        rx.foreach(
-            row.modes,
-            lambda mode: rx.el.option(rx.match(mode, *LABELS.items(), mode), value=mode),
-        ),
-        value=row.mode,
-        disabled=disabled,
-        on_change=lambda mode: state.set_mode(row.name, mode),
-        class_name="select",
-        custom_attrs={"aria-label": f"Load mode of {row.name}"},
-    )
-    cursor = rx.cond(
-        row.cursor != "",
-        rx.el.select(
-            rx.foreach(row.cursors, lambda name: rx.el.option(name, value=name)),
-            value=row.cursor,
-            disabled=disabled,
-            on_change=lambda name: state.set_cursor(row.name, name),
-            class_name="select auto",
-            custom_attrs={"aria-label": f"Cursor of {row.name}"},
-        ),
-        rx.el.span("—", class_name="soft"),
-    )
     return rx.el.tr(
         rx.el.td(tick),
         rx.el.td(
@@ -155,9 +132,9 @@ def _row(state: Any, row: Any, may_edit: Any, loads: bool) -> rx.Component:
             rx.cond(row.edited, rx.el.span(" changed", class_name="soft small")),
             rx.cond(row.note != "", rx.el.div(row.note, class_name="reason bad")),
         ),
-        rx.el.td(mode),
+        rx.el.td(_row_mode(state, row, disabled)),
         rx.el.td(row.key, class_name="not-narrow"),
-        rx.el.td(cursor, class_name="not-narrow"),
+        rx.el.td(_row_cursor(state, row, disabled), class_name="not-narrow"),
         rx.el.td(row.columns, class_name="num not-narrow"),
         rx.el.td(row.rows, class_name="num not-narrow"),
         *_last_load(row, loads),
@@ -171,6 +148,35 @@ def _row(state: Any, row: Any, may_edit: Any, loads: bool) -> rx.Component:
             ),
             class_name="num",
         ),
+    )
+
+
+def _row_mode(state: Any, row: Any, disabled: Any) -> rx.Component:
+    return rx.el.select(
+        rx.foreach(
+            row.modes,
+            lambda mode: rx.el.option(rx.match(mode, *LABELS.items(), mode), value=mode),
+        ),
+        value=row.mode,
+        disabled=disabled,
+        on_change=lambda mode: state.set_mode(row.name, mode),
+        class_name="select",
+        custom_attrs={"aria-label": f"Load mode of {row.name}"},
+    )
+
+
+def _row_cursor(state: Any, row: Any, disabled: Any) -> rx.Component:
+    return rx.cond(
+        row.cursor != "",
+        rx.el.select(
+            rx.foreach(row.cursors, lambda name: rx.el.option(name, value=name)),
+            value=row.cursor,
+            disabled=disabled,
+            on_change=lambda name: state.set_cursor(row.name, name),
+            class_name="select auto",
+            custom_attrs={"aria-label": f"Cursor of {row.name}"},
+        ),
+        rx.el.span("—", class_name="soft"),
     )
 
 
