@@ -396,3 +396,12 @@ class ScheduleRow:
     said: str
     href: str
     edit: str
+
+
+@dataclass(frozen=True)
+class UploadRow:
+    """A file that somebody put."""
+
+    name: str
+    size: str
+    at: Moment
