@@ -22,12 +22,13 @@ from etlfabric_dagster.errors import (
     UnauthenticatedError,
 )
 from etlfabric_dagster.services import sessions, tokens
-from etlfabric_dagster.services.scope import Actor
+from etlfabric_dagster.services.scope import Actor, require_own_password
 
 COOKIE = "etlfabric_dagster"
 AUDIENCE = "dagster"
 LOGIN, LOGOUT, HEALTH = "/login", "/logout", "/healthz"
 MAX_FORM_BYTES = 4096
+ONE_TIME = "That is your one-time password. Set your own in the control panel, then sign in here."
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -93,6 +94,7 @@ async def _operator(conn: HTTPConnection) -> Actor:
             "Sign in, or send `Authorization: Bearer` with a token of"
             " `etlfabric users token EMAIL`.",
         )
+    require_own_password(actor)
     if not actor.is_operator:
         raise PermissionDeniedError(
             f"{actor.label} is not an operator of this install.", "Ask an operator."
@@ -149,6 +151,9 @@ async def _sign_in(request: Request) -> Response:
         refused = _form(request, f"{exc.message} {exc.remedy}", 429)
         refused.headers["retry-after"] = str(exc.where["retry_after_s"])
         return refused
+    if grant.must_change_password:
+        await sessions.end(grant.session_id)
+        return _form(request, ONE_TIME, 403)
     answer = Redirect(_next(request), 303)
     answer.set_cookie(
         COOKIE,

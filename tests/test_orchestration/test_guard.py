@@ -15,7 +15,7 @@ from etlfabric_dagster.orchestration import guard
 from etlfabric_dagster.orchestration.webserver import create_app
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 from etlfabric_dagster.schemas.orgs import OrgOut
-from etlfabric_dagster.services import throttle, tokens, users
+from etlfabric_dagster.services import sessions, throttle, tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
 HOST = "http://dagster.test"
@@ -225,3 +225,21 @@ async def test_a_websocket_with_a_cookie_needs_its_own_origin(
     assert await handshake(app, evil) == "websocket.close"
     own = {"cookie": cookie, "origin": HOST}
     assert await handshake(app, own) == "websocket.accept"
+
+
+async def test_one_time_password_opens_nothing_here(
+    client: httpx.AsyncClient, make_user: Callable[[bool], Any]
+) -> None:
+    email, _ = await make_user(True)
+    once = await users.one_time_password(OPERATOR, email)
+    fields = {"email": email, "password": once}
+    headers = {"origin": HOST}
+    refused = await client.post("/login", data=fields, headers=headers)
+    assert refused.status_code == 403
+    assert "one-time password" in refused.text
+    assert not refused.cookies
+    grant = await sessions.sign_in(email, once, guard.AUDIENCE)
+    client.cookies.set(guard.COOKIE, grant.cookie)
+    answer = await client.get("/server_info")
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "password_change_required"
