@@ -17,4 +17,4 @@ def erase_org(actor: Actor, slug: str) -> EraseReport:
     # Importing Dagster takes over a second: only who erases pays for it.
     dagster = import_module("etlfabric_dagster.orchestration.erasure")
     removed: int = dagster.erase_records(slug, run_ids)
-    return run(orgs.erase(actor, slug)).model_copy(update={"dagster_runs": removed})
+    return run(orgs.erase(actor, slug, dagster_runs=removed))

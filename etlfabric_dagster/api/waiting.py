@@ -41,13 +41,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotAnsweredYetError, _accepted)
 
 
+def later(request_id: UUID, location: str) -> JSONResponse:
+    """202: the answer will be at `location`."""
+    found = NotAnsweredYet(request=request_id, location=location)
+    headers = {"location": location, "retry-after": str(RETRY_AFTER_S)}
+    return JSONResponse(found.model_dump(mode="json"), 202, headers)
+
+
 async def _accepted(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, NotAnsweredYetError)
     base, _, rest = request.url.path.partition("/orgs/")
     slug = rest.partition("/")[0]
-    found = NotAnsweredYet(
-        request=UUID(exc.where["request"]),
-        location=f"{base}/orgs/{slug}/answers/{exc.where['request']}",
-    )
-    headers = {"location": found.location, "retry-after": str(RETRY_AFTER_S)}
-    return JSONResponse(found.model_dump(mode="json"), 202, headers)
+    asked = UUID(exc.where["request"])
+    return later(asked, f"{base}/orgs/{slug}/answers/{asked}")

@@ -294,8 +294,7 @@ class Org(InOrg):
         )
 
     def erase(self) -> EraseReport:
-        """Remove it everywhere, Dagster's records included; reports what was there. Only here, not
-        over HTTP.
+        """Remove it everywhere, Dagster's records included; reports what was there.
 
         >>> leaving = fabric.orgs.create("leaving", name="Leaving Ltd.")
         >>> leaving.erase().schemas

@@ -47,6 +47,8 @@ class PipelineHealth(Value):
     late_since: datetime | None = None
     """Due time of the oldest scheduled run without success, once its grace is over."""
     failing: bool = False
+    failing_since: datetime | None = None
+    """When the first run failed of which none has succeeded since."""
     """Whether the last run that ended, canceled ones left out, failed."""
     error: ErrorInfo | None = None
     """Of the last run, while `failing`."""

@@ -168,18 +168,29 @@ async def begin_erase(actor: Actor, slug: str) -> None:
         await _cancel_runs(session, org.id)
 
 
-async def request_erase(actor: Actor, slug: str) -> None:
-    """Close the org now and have a worker erase it. Owners and operators. Idempotent.
+async def request_erase(actor: Actor, slug: str, typed: str | None = None) -> UUID:
+    """Close the org now and have a worker erase it; its id. Owners and operators. Idempotent.
 
     Nothing of it is reached any more when this returns; `erase_requested` finds what a lost
-    doorbell left.
+    doorbell left, and `services.erasures` the report.
+
+    Args:
+        typed: the slug as a person typed it, where one was asked to.
     """
+    await require(actor, slug, "orgs.erase")
+    if typed is not None and typed != slug:
+        raise InvalidInputError(
+            f"Erasing '{slug}' removes all its data for good.",
+            "Type its slug to say that you mean it.",
+            field="confirm",
+        )
     await begin_erase(actor, slug)
     async with get_session() as session:
         org = await find_org(session, actor, slug)
-        asked = {"requested": True}
+        asked = {"id": str(org.id), "requested": True}
         await audit.write(session, actor, "orgs.erase", f"orgs/{slug}", after=asked)
         ring_after_commit(session, ERASE, str(org.id), queue=INTERACTIVE)
+        return org.id
 
 
 async def erase_requested() -> tuple[tuple[UUID, str], ...]:
@@ -189,10 +200,10 @@ async def erase_requested() -> tuple[tuple[UUID, str], ...]:
         return tuple((org_id, slug) for org_id, slug in await session.execute(query))
 
 
-async def erase(actor: Actor, slug: str) -> EraseReport:
+async def erase(actor: Actor, slug: str, *, dagster_runs: int = 0) -> EraseReport:
     """Remove the org: schemas, roles, credentials, runs, uploads, logs. Resumable after a crash.
 
-    Dagster's own records are removed before, by `etlfabric_dagster.erasure`.
+    Dagster's own records are removed before, by `etlfabric_dagster.erasure`, which counts them.
     """
     await begin_erase(actor, slug)
     async with get_session() as session:
@@ -205,19 +216,19 @@ async def erase(actor: Actor, slug: str) -> EraseReport:
         runs = await session.scalar(select(func.count()).where(Run.org_id == org_id))
         await session.execute(delete(Org).where(Org.id == org_id))
         await audit.forget(session, org_id)
-        await audit.write(
-            session, actor, "orgs.erase", f"orgs/{slug}", before={"id": str(org_id), "runs": runs}
+        report = EraseReport(
+            slug=slug,
+            schemas=schemas,
+            tables=tables,
+            roles=roles,
+            connections=connections,
+            runs=runs or 0,
+            dagster_runs=dagster_runs,
+            files=files,
         )
-    return EraseReport(
-        slug=slug,
-        schemas=schemas,
-        tables=tables,
-        roles=roles,
-        connections=connections,
-        runs=runs or 0,
-        dagster_runs=0,
-        files=files,
-    )
+        gone = {"id": str(org_id), "report": report.model_dump(mode="json")}
+        await audit.write(session, actor, "orgs.erase", f"orgs/{slug}", before=gone)
+        return report
 
 
 async def bi_credentials(scope: OrgScope, *, roll: bool = False) -> BiCredentials:

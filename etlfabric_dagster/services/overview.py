@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, true
 
 from etlfabric_dagster import clock
-from etlfabric_dagster.models import AlertIncident, Run, UsageDay
+from etlfabric_dagster.models import AlertIncident, DbtManifest, Pipeline, Run, UsageDay
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.health import (
     NextFire,
     OldestMart,
     Overview,
     PipelineBrief,
+    PipelineHealth,
     PipelineListItem,
     RowsOfDay,
 )
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import dbt_store, pipeline_health, pipelines
+from etlfabric_dagster.services import pipeline_health, pipelines
 from etlfabric_dagster.services.scope import OrgScope
 
 DAYS = 30
@@ -30,19 +33,17 @@ async def list_pipelines(
     scope: OrgScope, *, cursor: str | None = None, limit: int = 100
 ) -> Page[PipelineListItem]:
     """Pipelines by name with state, freshness and the last 14 outcomes, one page."""
-    listed = (await pipelines.list_pipelines(scope)).items
-    after = [item for item in listed if cursor is None or item.name > cursor]
-    shown = after[:limit]
-    states = await pipeline_health.of(scope.session, [item.id for item in shown])
+    shown = await pipelines.list_pipelines(scope, cursor, limit)
+    states = await pipeline_health.of(scope.session, [item.id for item in shown.items])
     items = tuple(
         PipelineListItem(
             **dict(item),
             state=pipeline_health.state_of(states[item.id], paused=item.paused),
             health=states[item.id],
         )
-        for item in shown
+        for item in shown.items
     )
-    return Page(items=items, next=shown[-1].name if len(after) > limit else None)
+    return Page(items=items, next=shown.next)
 
 
 async def show(scope: OrgScope) -> Overview:
@@ -64,7 +65,7 @@ async def show(scope: OrgScope) -> Overview:
         org=scope.slug,
         pipelines=len(items),
         failing=tuple(
-            PipelineBrief(name=item.name, since=_failing_since(item), error=item.health.error)
+            PipelineBrief(name=item.name, since=item.health.failing_since, error=item.health.error)
             for item in failing
         ),
         late=tuple(PipelineBrief(name=item.name, since=item.health.late_since) for item in late),
@@ -80,8 +81,21 @@ async def show(scope: OrgScope) -> Overview:
     )
 
 
-async def _all(scope: OrgScope) -> list[PipelineListItem]:
-    return list((await list_pipelines(scope, limit=10_000)).items)
+@dataclass(frozen=True)
+class _Item:
+    """A pipeline with as much of its health as the overview tells."""
+
+    id: UUID
+    name: str
+    paused: bool
+    health: PipelineHealth
+
+
+async def _all(scope: OrgScope) -> list[_Item]:
+    query = select(Pipeline.id, Pipeline.name, Pipeline.paused).order_by(Pipeline.name)
+    rows = (await scope.session.execute(query)).all()
+    states = await pipeline_health.of(scope.session, [row.id for row in rows], history=False)
+    return [_Item(row.id, row.name, row.paused, states[row.id]) for row in rows]
 
 
 async def _runs(scope: OrgScope) -> tuple[int, int, float | None]:
@@ -109,36 +123,33 @@ async def _rows_per_day(scope: OrgScope) -> tuple[RowsOfDay, ...]:
     return tuple(RowsOfDay(day=day, rows=int(count)) for day, count in rows)
 
 
-async def _oldest_mart(scope: OrgScope, items: Sequence[PipelineListItem]) -> OldestMart | None:
+async def _oldest_mart(scope: OrgScope, items: Sequence[_Item]) -> OldestMart | None:
     """A mart is as fresh as the last good run of a pipeline that builds it."""
-    manifest = await dbt_store.manifest_of(scope)
-    if manifest is None:
-        return None
     fresh = {item.name: item.health.fresh_at for item in items}
-    nodes = manifest.manifest.get("nodes", {})
     built: dict[str, OldestMart] = {}
-    for pipeline, unique_ids in manifest.selections.items():
+    for mart, pipeline in await _builders(scope):
         at = fresh.get(pipeline)
-        for node in (nodes.get(unique_id, {}) for unique_id in unique_ids):
-            if at and node.get("resource_type") == "model" and _is_mart(node):
-                known = built.get(node["name"])
-                if known is None or known.fresh_at < at:
-                    built[node["name"]] = OldestMart(table=node["name"], fresh_at=at)
+        if at and (mart not in built or built[mart].fresh_at < at):
+            built[mart] = OldestMart(table=mart, fresh_at=at)
     return min(built.values(), key=lambda mart: mart.fresh_at, default=None)
 
 
-def _is_mart(node: dict[str, object]) -> bool:
-    return str(node.get("schema", "")).endswith("_marts")
-
-
-def _failing_since(item: PipelineListItem) -> datetime | None:
-    """When the row of failures at the end of the last 14 runs began."""
-    since = None
-    for outcome in reversed(item.health.outcomes):
-        if outcome.status is RunStatus.SUCCEEDED:
-            break
-        since = outcome.at if outcome.status is RunStatus.FAILED else since
-    return since
+async def _builders(scope: OrgScope) -> list[tuple[str, str]]:
+    """Each mart with each pipeline that builds it. The manifest, half a megabyte, stays there."""
+    node = func.jsonb_each(DbtManifest.manifest["nodes"]).table_valued("key", "value")
+    selected = func.jsonb_each(DbtManifest.selections).table_valued("key", "value")
+    is_mart = (
+        node.c.value.op("->>")("resource_type") == "model",
+        node.c.value.op("->>")("schema").endswith("_marts", autoescape=True),
+    )
+    query = (
+        select(node.c.value.op("->>")("name"), selected.c.key)
+        .select_from(DbtManifest)
+        .join(node, true())
+        .join(selected, selected.c.value.op("?")(node.c.key))
+        .where(*is_mart)
+    )
+    return [(mart, pipeline) for mart, pipeline in await scope.session.execute(query)]
 
 
 async def _open_incidents(scope: OrgScope) -> int:

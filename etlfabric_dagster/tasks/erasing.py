@@ -26,7 +26,7 @@ def erase_org(org_id: str) -> None:
         return
     try:
         removed = erase_records(slug, aio.run(runs.dagster_run_ids(SYSTEM, slug)))
-        report = aio.run(orgs.erase(SYSTEM, slug)).model_copy(update={"dagster_runs": removed})
+        report = aio.run(orgs.erase(SYSTEM, slug, dagster_runs=removed))
     except NotFoundError:  # another worker was faster
         return
     log.info("org.erased", **report.model_dump(exclude={"slug", "excluded"}))

@@ -11,6 +11,7 @@ import pytest
 import redis
 from argon2 import PasswordHasher
 
+from etlfabric_dagster import logs
 from etlfabric_dagster.api.app import create_app
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.models import Membership, User
@@ -42,6 +43,7 @@ Register = Callable[..., Awaitable[Person]]
 @pytest.fixture(scope="session")
 async def client(migrated) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the application without a network; keeps no cookies."""
+    logs.configure("ERROR", json_lines=True)  # a traceback in colors takes a minute to draw
     transport = httpx.ASGITransport(create_app(), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as opened:
         yield opened

@@ -25,7 +25,7 @@ NEEDS: dict[str, str] = {
         PERSON,
         "logout me update_me change_password change_email send_verification list_sessions"
         " end_sessions list_tokens create_token revoke_token list_orgs create_org"
-        " list_connectors get_connector",
+        " list_connectors get_connector get_erasure",
     ),
     **_all(
         OPERATOR,
@@ -59,7 +59,7 @@ NEEDS: dict[str, str] = {
         " create_invitation resend_invitation revoke_invitation list_org_tokens"
         " revoke_org_token list_audit_events get_bi_credentials roll_bi_credentials",
     ),
-    **_all(OWNER, "rename_org export_org"),
+    **_all(OWNER, "rename_org export_org erase_org"),
 }
 
 BODIES: dict[str, Any] = {
@@ -90,6 +90,7 @@ BODIES: dict[str, Any] = {
 NOT_CALLED = {
     "leave_org": "would take the shared member out",
     "export_org": "writes the whole org",
+    "erase_org": "would end the shared org",
     "query": "waits for a worker",
     "roll_bi_credentials": "changes a password",
 }

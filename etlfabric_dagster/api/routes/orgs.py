@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from etlfabric_dagster.api.deps import CurrentActor, PageQuery, Scoped, Slug
 from etlfabric_dagster.api.routing import router as make_router
+from etlfabric_dagster.api.waiting import LATER, NotAnsweredYet, later
 from etlfabric_dagster.schemas.base import Page, Value
 from etlfabric_dagster.schemas.base import Slug as SlugText
 from etlfabric_dagster.schemas.orgs import OrgOut
@@ -66,6 +68,19 @@ async def get_org(actor: CurrentActor, slug: Slug) -> OrgOut:
 async def rename_org(scope: Scoped, given: OrgEdit) -> OrgOut:
     """Change the name and the time zone that people see; the slug stays. Owners."""
     return await orgs.edit(scope, name=given.name, timezone=given.timezone)
+
+
+@router.delete("/{slug}", status_code=202, response_model=NotAnsweredYet, responses=LATER)
+async def erase_org(
+    request: Request,
+    actor: CurrentActor,
+    slug: Slug,
+    confirm: Annotated[str, Query(max_length=60, description="The slug once more.")] = "",
+) -> Response:
+    """Close the org now and erase it for good; `Location` tells what was removed. Owners."""
+    org_id = await orgs.request_erase(actor, slug, typed=confirm)
+    base = request.url.path.partition("/orgs/")[0]
+    return later(org_id, f"{base}/erasures/{org_id}")
 
 
 @router.post("/{slug}/suspend")
