@@ -1,0 +1,183 @@
+"""What every page of the panel has to do, whoever wrote it: each that `app.py` registers.
+
+With data: a connection, a pipeline with a failed and a good run, and the log of the good one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import update
+
+import etlfabric_ui
+from etlfabric_dagster import aio, clock, storage
+from etlfabric_dagster.config import Settings
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.models import User
+from etlfabric_dagster.schemas.runs import LogLine, RunStatus
+from etlfabric_dagster.services import connections
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from etlfabric_ui import routes
+from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
+from tests.browser.test_sign_in import serious
+from tests.test_services.ended_runs import end_run
+
+WIDE, NARROW = 1280, 390
+MOST_NODES = 5_000
+LINES = 10_000
+MACHINE_WORDS = re.compile(r"\b(None|NaN|undefined)\b|\{\}|\[object |(?<![\w.])null(?![\w.])")
+PARTS = re.compile(r"\[+[.\w]+\]+")
+CLIPPED = """() => [...document.querySelectorAll('main *')].filter((one) =>
+  getComputedStyle(one).textOverflow === 'ellipsis' && one.scrollWidth > one.clientWidth + 1
+  && !one.closest('[title]:not([title=""])')).map((one) => one.outerHTML.slice(0, 120))"""
+SKIPPED = """() => { let last = 0; const found = [];
+  for (const one of document.querySelectorAll('h1,h2,h3,h4')) {
+    if (!one.offsetParent) continue;
+    const level = Number(one.tagName[1]);
+    if (last && level > last + 1) found.push(one.outerHTML.slice(0, 100));
+    last = level; } return found; }"""
+
+
+def registered() -> list[str]:
+    """The routes that app.py adds."""
+    tree = ast.parse((Path(etlfabric_ui.__file__).parent / "app.py").read_text())
+    names = [
+        arg.attr
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and len(call.args) > 1
+        for arg in call.args[1:2]
+        if isinstance(arg, ast.Attribute) and getattr(arg.value, "id", "") == "routes"
+    ]
+    return sorted({getattr(routes, name) for name in names})
+
+
+ORG_PAGES = [route for route in registered() if route.startswith("/o/")]
+DOORS = [route for route in registered() if route in ("/login", "/signup", "/forgot")]
+OTHERS = [route for route in registered() if route.startswith(("/operator", "/account"))]
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """An org with something on each page."""
+
+    slug: str
+    run_id: str
+
+    def path(self, route: str) -> str:
+        """The route's URL in this org."""
+        known = {"org_slug": self.slug, "run_id": self.run_id, "connection_name": "shop"}
+        known |= {"pipeline_name": "shop", "section": "members", "schema": "raw", "table": "orders"}
+        return PARTS.sub(lambda part: known.get(part[0].strip("[]."), "x"), route)
+
+
+@pytest.fixture(scope="module")
+def furnished(migrated: Settings) -> tuple[Furnished, Member]:
+    """The org, and its owner, who is an operator too."""
+    owner = add_member("owner")
+    return aio.run(_furnish(owner)), owner
+
+
+async def _furnish(owner: Member) -> Furnished:
+    slug = owner.org
+    async with get_session() as session:
+        await session.execute(
+            update(User).where(User.email == owner.email).values(is_operator=True)
+        )
+    config = {"dialect": "postgresql", "host": "db.acme.io", "database": "shop", "username": "r"}
+    async with org_scope(OPERATOR, slug) as scope:
+        await connections.create(scope, "shop", "sql_database", config, {"password": "pw"})
+        org_id = scope.org_id
+    await end_run(slug, RunStatus.FAILED, ago=timedelta(hours=3))
+    run_id = await end_run(slug, RunStatus.SUCCEEDED, rows=20_557, size=84_200_000)
+    lines = [
+        LogLine(at=clock.now(), level="warning" if n == 7 else "info", message=f"line {n}")
+        for n in range(LINES)
+    ]
+    storage.append_log(org_id, run_id, 1, lines)
+    return Furnished(slug, str(run_id))
+
+
+@pytest.fixture(scope="module")
+def signed_in(
+    panel: Panel,
+    chromium: Browser,
+    furnished: tuple[Furnished, Member],
+    interactive_worker: None,
+) -> Iterator[BrowserContext]:
+    """A browser that is signed in as the owner."""
+    context = chromium.new_context(base_url=panel.url, reduced_motion="reduce")
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    sign_in(page, furnished[1])
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("route", ORG_PAGES + OTHERS)
+def test_page_holds_what_every_page_promises(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness, route: str
+) -> None:
+    page = signed_in.new_page()
+    witness.watch(page)
+    page.set_viewport_size({"width": WIDE, "height": 800})
+    page.goto(furnished[0].path(route))
+    drawn(page)
+
+    faults = shape(page) + looks(page, "light", WIDE) + looks(page, "dark", NARROW)
+    page.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize("route", DOORS)
+def test_door_holds_what_every_page_promises(page: Page, route: str) -> None:
+    page.goto(route)
+    drawn(page)
+
+    assert shape(page) + looks(page, "light", WIDE) + looks(page, "dark", NARROW) == []
+
+
+def drawn(page: Page) -> None:
+    """Until the data is there."""
+    page.locator("h1").first.wait_for()
+    expect(page.locator(".bones")).to_have_count(0)
+
+
+def shape(page: Page) -> list[str]:
+    """One of each landmark, headings in order, a title, and words for people."""
+    found = [
+        f"{page.locator(name).count()} × {name}"
+        for name in ("h1", "main")
+        if page.locator(name).count() != 1
+    ]
+    if page.locator("nav").count() < 1:
+        found.append("no nav")
+    if page.locator("html").get_attribute("lang") != "en":
+        found.append("lang is not set")
+    if "·" not in page.title():
+        found.append(f"title {page.title()!r} names no product")
+    text = page.locator("main").inner_text()
+    found += [f"says {word[0]!r}" for word in MACHINE_WORDS.finditer(text)]
+    found += [f"skips to {heading}" for heading in page.evaluate(SKIPPED)]
+    nodes = page.evaluate("document.querySelectorAll('*').length")
+    return found if nodes <= MOST_NODES else [*found, f"{nodes} nodes"]
+
+
+def looks(page: Page, scheme: str, width: int) -> list[str]:
+    """axe, no sideways scrolling, nothing cut without its whole text near."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    where = f"{scheme} {width}: "
+    page.locator(f"html.{scheme}").wait_for()
+    found = [where + fault for fault in serious(page)]
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    if wide > width:
+        found.append(f"{where}{wide} px wide")
+    return found + [f"{where}cut: {one}" for one in page.evaluate(CLIPPED)]
