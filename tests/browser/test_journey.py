@@ -16,14 +16,19 @@ import pytest
 from playwright.sync_api import Page, expect
 from tenacity import retry, stop_after_delay, wait_fixed
 
+from benchmarks.ui_socket import PanelSocket
 from etlfabric_dagster import aio, queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
-from etlfabric_dagster.services import connections
+from etlfabric_dagster.schemas.runs import RunStatus
+from etlfabric_dagster.services import connections, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_dagster.testing import SandboxServer
-from tests.browser.conftest import PASSWORD
+from etlfabric_ui.state.guards import COOKIE
+from etlfabric_ui.state.run import RunState
+from tests.browser.conftest import PASSWORD, Member, Panel, add_member, sign_in
 from tests.browser.test_sign_in import serious
+from tests.test_services.ended_runs import end_run
 
 WORKER = "journey@test"
 STARTS_MS = 60_000
@@ -110,6 +115,36 @@ def test_from_sign_up_to_rows(page: Page, shop: tuple[int, str], worker: None) -
     the_run_is_told_to_its_end(page)
     its_log_is_searched_and_downloaded(page)
     the_rows_are_there(page)
+
+
+def test_a_viewer_sees_why_they_may_not_act_and_is_refused_by_the_server(
+    page: Page, panel: Panel, member: Member
+) -> None:
+    run_id = str(aio.run(end_run(member.org, RunStatus.SUCCEEDED)))
+    sign_in(page, add_member("viewer", member.org))
+    path = f"/o/{member.org}/runs/{run_id}"
+    page.goto(path)
+
+    retry = page.get_by_role("button", name="Retry")
+    expect(retry).to_have_attribute("aria-disabled", "true")
+    expect(retry).to_have_attribute("title", "Editors can start runs.")
+    cookie = next(one["value"] for one in page.context.cookies() if one["name"] == COOKIE)
+    answer = aio.run(raise_retry(panel, cookie, path, member.org, run_id))
+    assert "Editors can do this; you are viewer" in answer
+    assert aio.run(count_runs(member.org)) == 1
+
+
+async def raise_retry(panel: Panel, cookie: str, path: str, org: str, run_id: str) -> str:
+    """The event, as a client sends it that cares nothing for the page."""
+    query = {"org_slug": org, "run_id": run_id}
+    async with PanelSocket(panel.api, panel.url, cookie, path, query) as socket:
+        await socket.send(f"{RunState.get_full_name()}.retry")
+        return " ".join(socket.received)
+
+
+async def count_runs(org: str) -> int:
+    async with org_scope(OPERATOR, org) as scope:
+        return len((await runs.list_runs(scope)).items)
 
 
 def sign_up(page: Page) -> str:

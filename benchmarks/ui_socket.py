@@ -1,0 +1,72 @@
+"""One open browser as the backend sees it: the panel's websocket, without the drawing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import websockets
+
+NAMESPACE = "/_event,"
+STATE = "reflex___state____state"
+ANSWER_S = 120
+
+
+class PanelSocket:
+    """A page that is open. `send` returns when the backend has answered."""
+
+    def __init__(self, api: str, ui: str, cookie: str, path: str, query: dict[str, str]) -> None:
+        """`path` as in the browser's bar of `ui`; `query` what its route names: `org_slug`, …"""
+        url = urlsplit(api)
+        self._url = f"ws://{url.netloc}/_event/?token={uuid4()}&EIO=4&transport=websocket"
+        self._headers = {"Cookie": f"etlfabric={cookie}", "Origin": ui}
+        self._router = {"pathname": path, "asPath": path, "query": query}
+        self._answered = asyncio.Event()
+        self.received: list[str] = []
+
+    async def __aenter__(self) -> PanelSocket:
+        self._socket = await websockets.connect(
+            self._url, additional_headers=self._headers, max_size=None, open_timeout=ANSWER_S
+        )
+        self._reader = asyncio.create_task(self._read())
+        await self._socket.send(f"40{NAMESPACE}")
+        await self._next()
+        await self.send(f"{STATE}.hydrate_and_load")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._reader.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._reader
+        await self._socket.close()
+
+    async def send(self, name: str, **payload: Any) -> float:
+        """Raise an event; seconds until the first answer to it."""
+        event = {"name": name, "payload": payload, "router_data": self._router}
+        self.received.clear()
+        self._answered.clear()
+        began = time.perf_counter()
+        await self._socket.send(f"42{NAMESPACE}{json.dumps(['event', event])}")
+        await self._next()
+        return time.perf_counter() - began
+
+    async def _next(self) -> None:
+        await asyncio.wait_for(self._answered.wait(), ANSWER_S)
+        self._answered.clear()
+
+    async def _read(self) -> None:
+        async for frame in self._socket:
+            text = str(frame)
+            if text == "2":
+                await self._socket.send("3")
+            elif text.startswith(f"4{'0' if text[1] == '0' else '2'}{NAMESPACE}"):
+                self.received.append(text)
+                self._answered.set()
