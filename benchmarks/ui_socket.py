@@ -15,6 +15,7 @@ import websockets
 
 NAMESPACE = "/_event,"
 STATE = "reflex___state____state"
+HYDRATED = '"is_hydrated_rx_state_":true'
 ANSWER_S = 120
 
 
@@ -27,7 +28,7 @@ class PanelSocket:
         self._url = f"ws://{url.netloc}/_event/?token={uuid4()}&EIO=4&transport=websocket"
         self._headers = {"Cookie": f"etlfabric={cookie}", "Origin": ui}
         self._router = {"pathname": path, "asPath": path, "query": query}
-        self._answered = asyncio.Event()
+        self._answered, self._awaited = asyncio.Event(), NAMESPACE
         self.received: list[str] = []
 
     async def __aenter__(self) -> PanelSocket:
@@ -37,7 +38,9 @@ class PanelSocket:
         self._reader = asyncio.create_task(self._read())
         await self._socket.send(f"40{NAMESPACE}")
         await self._next()
-        await self.send(f"{STATE}.hydrate_and_load")
+        self._awaited = HYDRATED
+        await self._raise(f"{STATE}.hydrate_and_load", {})
+        await self._next()
         return self
 
     async def __aexit__(
@@ -49,14 +52,18 @@ class PanelSocket:
         await self._socket.close()
 
     async def send(self, name: str, **payload: Any) -> float:
-        """Raise an event; seconds until the first answer to it."""
-        event = {"name": name, "payload": payload, "router_data": self._router}
+        """Raise an event; seconds until the backend has changed something of its state."""
+        self._awaited = f'"{name.rpartition(".")[0]}":'
         self.received.clear()
         self._answered.clear()
         began = time.perf_counter()
-        await self._socket.send(f"42{NAMESPACE}{json.dumps(['event', event])}")
+        await self._raise(name, payload)
         await self._next()
         return time.perf_counter() - began
+
+    async def _raise(self, name: str, payload: dict[str, Any]) -> None:
+        event = {"name": name, "payload": payload, "router_data": self._router}
+        await self._socket.send(f"42{NAMESPACE}{json.dumps(['event', event])}")
 
     async def _next(self) -> None:
         await asyncio.wait_for(self._answered.wait(), ANSWER_S)
@@ -69,4 +76,5 @@ class PanelSocket:
                 await self._socket.send("3")
             elif text.startswith(f"4{'0' if text[1] == '0' else '2'}{NAMESPACE}"):
                 self.received.append(text)
-                self._answered.set()
+                if self._awaited in text:
+                    self._answered.set()
