@@ -50,7 +50,7 @@ from etlfabric_dagster.schemas.streams import TableSchema
 from etlfabric_dagster.services import build_leases, leases, runs, snapshots, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_orchestration.conftest import ID_COLUMN
-from tests.test_orchestration.test_launcher import launch
+from tests.test_orchestration.test_launcher import TERMINATE, launch
 from tests.test_orchestration.test_workspace import graphql
 
 Script = Callable[[Job], Iterator[Event]]
@@ -155,6 +155,14 @@ def execute(fenced: dg.DagsterInstance) -> Callable[..., Any]:
 def materialized(instance: dg.DagsterInstance, run_id: object) -> set[str]:
     logs = instance.all_logs(str(run_id), of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     return {"/".join(entry.dagster_event.asset_key.path[1:]) for entry in logs}
+
+
+@retry(stop=stop_after_delay(20), wait=wait_fixed(0.02))
+def wait_for_status(instance: dg.DagsterInstance, run: RunOut, status: dg.DagsterRunStatus) -> None:
+    """Until Dagster shows it: its events are written behind the run."""
+    shown = instance.get_run_by_id(str(run.id))
+    assert shown
+    assert shown.status is status
 
 
 async def test_a_run_succeeds_in_both_with_its_rows_and_materializations(
@@ -368,12 +376,6 @@ async def test_a_run_canceled_before_its_first_step_is_canceled_in_both(
     run = await start(shop)
     make = plans.make
 
-    @retry(stop=stop_after_delay(20), wait=wait_fixed(0.02))
-    def wait_until_told() -> None:
-        told = fenced.get_run_by_id(str(run.id))
-        assert told
-        assert told.status is dg.DagsterRunStatus.CANCELING
-
     async def cancel() -> None:
         async with org_scope(OPERATOR, shop.slug) as scope:
             await runs.request_cancel(scope, run.id)
@@ -381,7 +383,7 @@ async def test_a_run_canceled_before_its_first_step_is_canceled_in_both(
     def make_and_cancel(*arguments: Any) -> plans.Plan:
         plan = make(*arguments)
         aio.run(cancel())
-        wait_until_told()
+        wait_for_status(fenced, run, dg.DagsterRunStatus.CANCELING)
         return plan
 
     monkeypatch.setattr(plans, "make", make_and_cancel)
@@ -500,6 +502,37 @@ async def test_a_run_marked_as_canceled_in_dagster_is_not_executed(
     assert await execute(run) is RunStatus.CANCELED
     assert (await show(shop, run)).status == "canceled"
     assert materialized(fenced, run_id) == set()
+
+
+async def test_forcing_the_end_of_a_running_run_cancels_ours_too(
+    shop: OrgOut, fenced: dg.DagsterInstance
+) -> None:
+    reading = threading.Event()
+
+    def script(_: Job) -> Iterator[Event]:
+        yield LogEvent(message="reading")
+        reading.set()
+        assert sandbox.closed.wait(60), "nobody closed the call"
+        raise SandboxError("The work was stopped.", code="sandbox_closed")
+
+    sandbox = ScriptedSandbox(script)
+    run = await start(shop)
+    ends: list[RunStatus | None] = []
+    worker = threading.Thread(
+        target=lambda: ends.append(execute_attempt(run.id, "test", fenced, sandbox))  # type: ignore[arg-type]
+    )
+    worker.start()
+    assert await asyncio.to_thread(reading.wait, 20)
+    await asyncio.to_thread(wait_for_status, fenced, run, dg.DagsterRunStatus.STARTED)
+    with FabricProcessContext(fenced) as context:
+        asked = graphql(context, TERMINATE, run=str(run.id), policy="MARK_AS_CANCELED_IMMEDIATELY")
+        answer = await asyncio.to_thread(asyncio.run, asked)
+    assert answer["terminateRun"]["__typename"] == "TerminateRunSuccess", answer
+    await asyncio.to_thread(worker.join, 60)
+    assert ends == [RunStatus.CANCELED]
+    assert (await show(shop, run)).status == "canceled"
+    await asyncio.to_thread(agree, fenced, 60)
+    assert fenced.get_run_by_id(str(run.id)).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
 
 
 async def test_a_run_that_waits_for_another_dbt_build_is_canceled(
