@@ -23,10 +23,21 @@ ASSET_TYPES = ("model", "seed", "snapshot")
 StepEvents = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
 
 
-def build_definitions(snapshot: TenantSnapshot) -> dg.Definitions:
+@dataclass(frozen=True)
+class Translators:
+    """Who names streams and dbt nodes: subclass them to show other groups, owners or metadata."""
+
+    dlt: type[FabricDltTranslator] = FabricDltTranslator
+    dbt: type[FabricDbtTranslator] = FabricDbtTranslator
+
+
+OURS = Translators()
+
+
+def build_definitions(snapshot: TenantSnapshot, translators: Translators = OURS) -> dg.Definitions:
     """Each stream and each dbt node an asset, each dbt test a check, each pipeline a job."""
-    loads = [_load_asset(snapshot, p) for p in snapshot.pipelines if p.streams]
-    nodes = dbt_nodes(snapshot)
+    loads = [_load_asset(translators.dlt(snapshot, p), p) for p in snapshot.pipelines if p.streams]
+    nodes = dbt_nodes(snapshot, translators)
     transforms = [_transform_asset(nodes)] if nodes.assets else []
     jobs = [_job(snapshot, pipeline, nodes) for pipeline in snapshot.pipelines]
     return dg.Definitions(
@@ -44,12 +55,12 @@ class DbtNodes:
     checks: dict[str, dg.AssetCheckSpec]
 
 
-def dbt_nodes(snapshot: TenantSnapshot) -> DbtNodes:
+def dbt_nodes(snapshot: TenantSnapshot, translators: Translators = OURS) -> DbtNodes:
     """The specs of all dbt nodes of the org, and of the tests that stand on one asset."""
     if not snapshot.manifest:
         return DbtNodes({}, {})
     manifest = with_sections(snapshot.manifest)
-    translator = FabricDbtTranslator(snapshot)
+    translator = translators.dbt(snapshot)
     assets = {
         unique_id: translator.get_asset_spec(manifest, unique_id, None)
         for unique_id, props in sorted(manifest["nodes"].items())
@@ -89,8 +100,7 @@ def _check(
     return next((check for check in found if check is not None), None)
 
 
-def _load_asset(snapshot: TenantSnapshot, pipeline: PipelineSnapshot) -> dg.AssetsDefinition:
-    translator = FabricDltTranslator(snapshot, pipeline)
+def _load_asset(translator: FabricDltTranslator, pipeline: PipelineSnapshot) -> dg.AssetsDefinition:
     specs = [spec for stream in pipeline.streams for spec in translator.specs(stream)]
     streams = {spec.key: spec.metadata["stream"] for spec in specs}
 
@@ -145,4 +155,11 @@ def pipeline_keys(
     return raw | built, {nodes.checks[m].key for m in pipeline.models if m in nodes.checks}
 
 
-__all__ = ["UNIQUE_ID", "DbtNodes", "build_definitions", "dbt_nodes", "pipeline_keys"]
+__all__ = [
+    "UNIQUE_ID",
+    "DbtNodes",
+    "Translators",
+    "build_definitions",
+    "dbt_nodes",
+    "pipeline_keys",
+]

@@ -1,0 +1,1 @@
+"""A Dagster project that shows an org of ETL Fabric beside assets of its own."""

@@ -1,0 +1,1 @@
+"""Loaded by `load_from_defs_folder`."""
