@@ -14,9 +14,9 @@ from typing import cast
 import psycopg
 import redis
 
-from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import StackError
 from etlfabric_dagster.queue import celery_app
+from etlfabric_dagster.tasks import heartbeats
 
 Check = Callable[[], str]
 TIMEOUT_S = 2
@@ -70,11 +70,12 @@ def celery_worker(node: str) -> str:
 
 
 def heartbeat(name: str) -> str:
-    """The process said less than a lifetime ago that it works."""
-    with redis.Redis.from_url(
-        settings.redis, socket_timeout=TIMEOUT_S, decode_responses=True
-    ) as client:
-        said_at = client.get(f"etlfabric:heartbeat:{name}")
+    """The process said less than a lifetime ago, on this host, that it works; who else did."""
+    said = heartbeats.hosts(name, TIMEOUT_S)
+    said_at = said.pop(heartbeats.this_host(), None)
+    others = f"; also on {', '.join(sorted(said))}" if said else ""
     if said_at is None:
-        raise StackError("No sign of life.", f"Read its log: etlfabric logs {name}.")
-    return f"alive at {said_at}"
+        raise StackError(
+            f"No sign of life on this host{others}.", f"Read its log: etlfabric logs {name}."
+        )
+    return f"alive at {said_at}{others}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 import redis
@@ -10,6 +11,8 @@ import redis
 from etlfabric_dagster import queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.db import get_session
+from etlfabric_dagster.embedded import health
+from etlfabric_dagster.errors import StackError
 from etlfabric_dagster.models import InteractiveRequest
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
 from etlfabric_dagster.schemas.orgs import OrgOut
@@ -73,4 +76,27 @@ def test_a_sign_of_life_is_read_until_it_is_too_old(migrated: Settings) -> None:
     heartbeats.beat("somebody")
     assert heartbeats.last("somebody")
     with redis.Redis.from_url(migrated.redis) as client:
-        assert 0 < client.ttl(heartbeats.key("somebody")) <= heartbeats.TTL_S
+        key = heartbeats.key("somebody", heartbeats.this_host())
+        assert 0 < client.ttl(key) <= heartbeats.TTL_S
+
+
+def test_the_clocks_of_two_hosts_are_told_apart(
+    migrated: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = heartbeats.this_host()
+    monkeypatch.setattr(heartbeats, "this_host", lambda: "other-host")
+    heartbeats.beat("clock")
+    monkeypatch.undo()
+    with pytest.raises(StackError, match="No sign of life on this host; also on other-host"):
+        health.heartbeat("clock")
+    heartbeats.beat("clock")
+    assert set(heartbeats.hosts("clock")) == {here, "other-host"}
+    assert health.heartbeat("clock").endswith("; also on other-host")
+
+
+def test_homes_on_one_machine_are_hosts_of_their_own(
+    migrated: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = heartbeats.this_host()
+    monkeypatch.setattr(heartbeats, "settings", migrated.model_copy(update={"home": tmp_path}))
+    assert heartbeats.this_host() != here
