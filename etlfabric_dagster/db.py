@@ -48,8 +48,10 @@ async def dispose() -> None:
 def is_away(exc: BaseException) -> bool:
     """Whether the error says that the database cannot be reached now, and nothing about the work.
 
-    Dagster's own connections are told too.
+    Dagster's own connections are told too, also where it wraps what they said.
     """
+    if isinstance(exc.__cause__, DBAPIError):
+        return is_away(exc.__cause__)
     if isinstance(exc, DBAPIError):
         return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
     return isinstance(exc, OSError | asyncpg.InterfaceError | asyncpg.PostgresConnectionError)
