@@ -11,6 +11,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,7 +22,12 @@ _loop: asyncio.AbstractEventLoop | None = None
 
 def run(coro: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the process's background loop and wait for it. Blocking."""
-    return asyncio.run_coroutine_threadsafe(coro, _running_loop()).result()
+    return begin(coro).result()
+
+
+def begin(coro: Coroutine[Any, Any, T]) -> Future[T]:
+    """Run a coroutine on the process's background loop; ask for its result when you need it."""
+    return asyncio.run_coroutine_threadsafe(coro, _running_loop())
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:

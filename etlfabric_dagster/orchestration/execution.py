@@ -71,6 +71,7 @@ class _Execution:
             self._log.close()
 
     def _execute(self) -> None:
+        self._runner.fence()
         try:
             plan = plans.make(self._claimed, self._newest_version(), self._instance)
             self._iterate(plan)
@@ -126,13 +127,13 @@ class _Execution:
 
     def _finish(self) -> RunStatus | None:
         self._lease.require()
-        self._runner.flush()
         claimed = self._claimed
         status = self._status or RunStatus.FAILED
         error = self._error if status is RunStatus.FAILED else None
         self._log.write("info", f"Attempt {claimed.number} {status.value}.")
         self._log.close()  # whoever sees the verdict sees the whole log
-        told = aio.run(leases.finish(claimed.run_id, claimed.token, status, error))
+        ending = leases.finish(claimed.run_id, claimed.token, status, error, *self._runner.untold())
+        told = aio.run(ending)
         return status if told else None
 
     def _tell_dagster_of_cancel(self) -> None:

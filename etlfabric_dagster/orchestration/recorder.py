@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.orchestration.lease import Lease
@@ -10,6 +11,13 @@ from etlfabric_dagster.schemas.runs import ClaimedRun, NodeResult, StreamResult
 from etlfabric_dagster.services import leases
 
 PAUSE_S = 0.5
+
+
+class Untold(NamedTuple):
+    """Results that are not in the run's row yet."""
+
+    streams: dict[str, StreamResult]
+    nodes: dict[str, NodeResult]
 
 
 class Recorder:
@@ -40,12 +48,17 @@ class Recorder:
 
     def flush(self) -> None:
         """Write what waits."""
-        streams, self._streams = self._streams, {}
-        nodes, self._nodes = self._nodes, {}
-        self._written_at = time.monotonic()
+        untold = self.take()
         run_id, token = self._claimed.run_id, self._claimed.token
-        if streams or nodes:
-            self._require(aio.run(leases.record(run_id, token, streams, nodes)))
+        if untold.streams or untold.nodes:
+            self._require(aio.run(leases.record(run_id, token, *untold)))
+
+    def take(self) -> Untold:
+        """What waits; whoever takes it writes it."""
+        untold = Untold(self._streams, self._nodes)
+        self._streams, self._nodes = {}, {}
+        self._written_at = time.monotonic()
+        return untold
 
     def _flush_now_and_then(self) -> None:
         if time.monotonic() - self._written_at > PAUSE_S:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import cast
 
@@ -17,7 +18,7 @@ from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import events, verdicts
 from etlfabric_dagster.orchestration.late import LateNodes
 from etlfabric_dagster.orchestration.lease import Lease
-from etlfabric_dagster.orchestration.recorder import Recorder
+from etlfabric_dagster.orchestration.recorder import Recorder, Untold
 from etlfabric_dagster.sandbox.client import SandboxClient
 from etlfabric_dagster.schemas.jobs import (
     DoneEvent,
@@ -53,12 +54,18 @@ class AttemptRunner:
     ) -> None:
         self._claimed, self._lease, self._log, self._sandbox = claimed, lease, log, sandbox
         self._recorder = Recorder(claimed, lease)
-        self._warehouse: Warehouse | None = None
+        self._fencing: Future[Warehouse] | None = None
         self._builds_now: tuple[str, ...] | None = None
         self._unchanged = False
         self.planned: frozenset[str] = frozenset()
         self.transforms = False
         self.error: ErrorInfo | None = None
+
+    def fence(self) -> None:
+        """Begin to take the pipeline's login; it takes as long as Dagster takes to its first step,
+        and waits for commits while that computes.
+        """
+        self._fencing = aio.begin(execution.fence(self._claimed))
 
     def load(
         self, context: dg.AssetExecutionContext, streams: Mapping[dg.AssetKey, str]
@@ -79,7 +86,6 @@ class AttemptRunner:
                         self._keep_state(job, event.payload.get("state"), results)
             except FabricError as exc:
                 failure = exc
-            self._recorder.flush()
             self._lease.check()
             self._builds_now = aio.run(execution.after_load(self._claimed, results))
             self._require_loaded(names, results, failure)
@@ -87,9 +93,9 @@ class AttemptRunner:
             if not self.transforms:
                 yield from self._build(context, {}, {})
 
-    def flush(self) -> None:
-        """Write what the run's row does not tell yet. Raises LeaseLostError."""
-        self._recorder.flush()
+    def untold(self) -> Untold:
+        """What the run's row does not tell yet, for the verdict to tell with it."""
+        return self._recorder.take()
 
     def _keep_state(
         self, job: ExtractJob, state: str | None, results: Mapping[str, StreamResult]
@@ -115,6 +121,7 @@ class AttemptRunner:
         if self._is_up_to_date():
             self._log.write("info", f"Nothing new: {len(chosen)} dbt nodes are up to date.")
             return
+        self._recorder.flush()  # people see the streams while dbt works
         with self._turn():
             yield from self._build_now(context, nodes, tests, chosen)
         if self._is_whole():
@@ -228,14 +235,13 @@ class AttemptRunner:
 
     def _login(self) -> Warehouse:
         """The pipeline's login, taken from any older attempt before the first write."""
-        if self._warehouse is None:
-            self._lease.check()
-            try:
-                self._warehouse = aio.run(execution.fence(self._claimed))
-            except LeaseLostError:
-                self._lease.lose()
-                raise
-        return self._warehouse
+        self._lease.check()
+        assert self._fencing is not None, "whoever executes the attempt fences first"
+        try:
+            return self._fencing.result()
+        except LeaseLostError:
+            self._lease.lose()
+            raise
 
     @contextmanager
     def _told(self) -> Iterator[None]:

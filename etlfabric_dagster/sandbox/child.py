@@ -19,10 +19,9 @@ from etlfabric_dagster.schemas.runs import ErrorInfo
 from etlfabric_dagster.security.egress import install_audit_hook
 
 
-def main(conn: socket.socket, workdir: Path, server: int) -> int:
+def main(conn: socket.socket, workdir: Path) -> int:
     """The whole life of a child; returns its exit status, 0 once a verdict was sent."""
     os.setsid()
-    leash.die_with_parent(server)
     header = wire.receive_header(conn)
     if header is None:
         return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -161,8 +162,17 @@ async def record(
         return await _write(session, run_id, token, values)
 
 
-async def finish(run_id: UUID, token: UUID, status: RunStatus, error: ErrorInfo | None) -> bool:
-    """The verdict, once. Returns False when the lease is lost: a newer attempt decides."""
+async def finish(
+    run_id: UUID,
+    token: UUID,
+    status: RunStatus,
+    error: ErrorInfo | None,
+    streams: Mapping[str, StreamResult] = MappingProxyType({}),
+    nodes: Mapping[str, NodeResult] = MappingProxyType({}),
+) -> bool:
+    """The verdict, once, with what was not recorded before. Returns False when the lease is lost:
+    a newer attempt decides.
+    """
     async with get_session() as session:
         run = await session.scalar(
             select(Run)
@@ -171,12 +181,14 @@ async def finish(run_id: UUID, token: UUID, status: RunStatus, error: ErrorInfo 
         )
         if run is None:
             return False
-        streams = [StreamResult.model_validate(s) for s in run.streams.values()]
+        run.streams = run.streams | _dumped(streams)
+        run.models = run.models | _dumped(nodes)
+        loaded = [StreamResult.model_validate(one) for one in run.streams.values()]
         run.status, run.finished_at = status, func.clock_timestamp()
         run.token = run.lease_until = None
         run.error = error.model_dump(mode="json") if error else None
-        run.rows_loaded = sum(s.rows for s in streams)
-        run.bytes_loaded = sum(s.bytes for s in streams)
+        run.rows_loaded = sum(one.rows for one in loaded)
+        run.bytes_loaded = sum(one.bytes for one in loaded)
         ended = await _end_attempt(session, run_id, run.attempt, AttemptStatus(status.value), error)
         await usage.record_attempt(session, run, ended.seconds)
         queue.ring_after_commit(session, EVALUATE, str(run_id), queue=queue.INTERACTIVE)

@@ -551,7 +551,7 @@ async def test_a_run_that_waits_for_another_dbt_build_is_canceled(
         return any("another dbt build" in line.message for line in lines)
 
     while not await waits():
-        assert not ending.done()
+        assert not ending.done(), await show(shop, run)
     async with org_scope(OPERATOR, shop.slug) as scope:
         await runs.request_cancel(scope, run.id)
     assert await ending is RunStatus.CANCELED
