@@ -13,13 +13,13 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 LONG = (
+    "tests/browser/",
     "tests/test_tasks/test_hosts.py",
     "tests/test_examples/",
     "tests/test_embedded/test_stack.py",
     "tests/test_embedded/test_endings.py",
     "tests/test_embedded/test_external_stack.py",
     "tests/packaging/",
-    "tests/browser/",
     "tests/test_tasks/",
     "tests/test_orchestration/test_stock.py",
     "tests/test_sandbox/test_extract_kills.py",
@@ -28,8 +28,8 @@ LONG = (
 )
 """By how long they take alone, longest first; a folder ends with a slash."""
 
-TOGETHER = ("tests/test_examples/",)
-"""Folders whose files share servers of session scope."""
+TOGETHER = ("tests/browser/", "tests/test_examples/")
+"""Folders whose files share a server that is dear to start."""
 
 
 class SharedServersTogether(LoadScopeScheduling):

@@ -70,7 +70,7 @@ class Witness:
             self.complaints.append(f"foreign: {request.url}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def panel(migrated: Settings, _home: Path) -> Iterator[Panel]:
     """Backend and static server, as `etlfabric up` starts them."""
     if not CHROMIUM.exists():
