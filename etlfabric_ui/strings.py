@@ -75,6 +75,13 @@ SECRET_HELP = "encrypted; never shown again"  # noqa: S105 - copy
 REFRESHING = "Refreshing reads names and types only; nothing loaded changes."
 DEFAULTS_SET = "Good defaults are set. Press Continue, or open a stream to change it."
 NO_STREAMS = "No tables found."
+SAVED_FINISH_LATER = "{name} is saved. Finish it from Connections."
+FILES_GUIDE = (
+    "Each file you drop becomes a stream, and each stream a table. A pattern such as orders_*.csv "
+    "in Streams reads many files into one. For S3, write s3://bucket/folder as the address and "
+    "give a key that may only read."
+)
+DROP_FILES = "Drop CSV, Parquet or JSONL here, or choose files. Up to 2 GB each."
 CREATE_AND_RUN = "Create and run"
 LOAD_MODES = {
     "full": ("Full", "replace everything each run"),

@@ -173,6 +173,44 @@
     if (refused) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
 
+  // ── Files go straight to the API, one after another; then the page is told ──
+  function send(org, file, told) {
+    return new Promise((done) => {
+      const request = new XMLHttpRequest();
+      request.open("PUT", `${api()}/api/v1/orgs/${org}/uploads/${encodeURIComponent(file.name)}`);
+      request.withCredentials = true;
+      request.upload.onprogress = (event) => text(told, `${file.name} · ${Math.floor(100 * event.loaded / event.total)}%`);
+      request.onloadend = () => {
+        let problem = {};
+        try { problem = JSON.parse(request.responseText); } catch { /* no answer */ }
+        const ok = request.status >= 200 && request.status < 300;
+        if (ok) told.remove();
+        else text(told, `${file.name} · ${[problem.detail || "was not received.", problem.remedy].filter(Boolean).join(" ")}`);
+        done();
+      };
+      request.send(file);
+    });
+  }
+  async function sendAll(input, files) {
+    const list = $("[data-progress]", input.closest("form"));
+    const waiting = [...files].map((file) => [file, list.appendChild(document.createElement("li"))]);
+    for (const [file, told] of waiting) text(told, `${file.name} · waits`);
+    for (const [file, told] of waiting) await send(input.dataset.upload, file, told);
+    $("[data-uploaded]", input.closest("form"))?.click();
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.dataset?.upload) { sendAll(event.target, event.target.files).then(() => { event.target.value = ""; }); }
+  });
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      const zone = event.target.closest?.(".drop");
+      if (!zone) return;
+      event.preventDefault();
+      zone.classList.toggle("over", kind === "dragover");
+      if (kind === "drop") sendAll($("input", zone), event.dataTransfer.files);
+    });
+  }
+
   // ── Keys ──
   const GO = { o: "overview", c: "connections", p: "pipelines", r: "runs", m: "dbt-models", l: "lineage", d: "data", s: "schedules", a: "alerts" };
   let gone = 0;

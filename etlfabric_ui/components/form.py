@@ -140,6 +140,7 @@ def _area(one: Any) -> rx.Component:
     return rx.el.textarea(
         id=one.element,
         name=one.name,
+        key=one.name + one.value,
         default_value=one.value,
         required=one.required,
         class_name="area",

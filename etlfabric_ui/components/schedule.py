@@ -101,8 +101,9 @@ def _next(state: Any) -> rx.Component:
             rx.el.p("Next, in ", state.zone, ":", class_name="soft"),
             rx.el.ol(
                 rx.foreach(state.upcoming, lambda at: rx.el.li(at)),
-                class_name="plain-list num-list",
+                class_name="plain-list",
             ),
+            rx.cond(state.clocks != "", rx.el.p(state.clocks, class_name="soft")),
             class_name="stack tight",
         ),
     )

@@ -68,7 +68,7 @@ def runs_tab(here: Any) -> rx.Component:
 
 def changes_tab(here: Any) -> rx.Component:
     """What waits for a decision, then what was found."""
-    heads = [("Found", ""), ("Stream", ""), ("Change", ""), ("Effect", "not-narrow")]
+    heads = [("Found", "not-narrow"), ("Stream", ""), ("Change", ""), ("Effect", "not-narrow")]
     heads += [("Used by", "not-narrow"), ("Decision", "")]
     waiting = rx.el.div(
         rx.el.div(
@@ -231,10 +231,10 @@ def _change(row: Any) -> rx.Component:
             on_click=Changes.decide(row.stream, row.column, False),
             custom_attrs={"aria-label": f"Ignore {row.column}"},
         ),
-        class_name="row",
+        class_name="row wide tight-row",
     )
     return rx.el.tr(
-        rx.el.td(time(row.found)),
+        rx.el.td(time(row.found), class_name="not-narrow"),
         rx.el.td(row.stream, class_name="strong"),
         rx.el.td(rx.el.code(row.change, class_name="wrap")),
         rx.el.td(row.effect, class_name="not-narrow"),

@@ -104,6 +104,7 @@ def _time_line() -> rx.Component:
                     State.marks,
                     lambda one: rx.el.span(one.text, style={"left": one.left}),
                 ),
+                rx.el.span("now", class_name="now"),
                 class_name="marks",
                 custom_attrs={"aria-hidden": "true"},
             ),

@@ -11,7 +11,8 @@ from etlfabric_ui.components.elements import button, icon, link_button, mark, se
 from etlfabric_ui.components.form import fold, schema_field
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.panels import problem_panel, skeleton
-from etlfabric_ui.components.tables import pager, table
+from etlfabric_ui.components.schedule import schedule_fields
+from etlfabric_ui.components.streams import stream_drawer, stream_table
 from etlfabric_ui.pages.framed import framed
 from etlfabric_ui.state.shell import Shell
 from etlfabric_ui.state.wizard import WizardState
@@ -22,12 +23,6 @@ ORDER = ("connector", "details", "streams", "schedule", "run")
 GRANTS = """CREATE ROLE reader LOGIN PASSWORD '…';
 GRANT USAGE ON SCHEMA public TO reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;"""
-PRESETS = (
-    ("15min", "Every 15 min"),
-    ("hourly", "Every hour"),
-    ("daily", "Daily at 06:00"),
-    ("manual", "Manual"),
-)
 
 
 def wizard() -> rx.Component:
@@ -149,6 +144,7 @@ def _details() -> rx.Component:
             rx.el.div(
                 rx.el.div(mark(State.mark), rx.el.h2(State.title), class_name="row"),
                 _name(),
+                rx.cond(State.takes_files, _files()),
                 rx.foreach(State.fields, schema_field),
                 rx.foreach(State.folds, fold),
                 _checks(),
@@ -164,10 +160,12 @@ def _details() -> rx.Component:
                         type="submit",
                         busy=State.busy != "",
                     ),
+                    button(strings.SAVE_WITHOUT_TESTING, type="submit", on_click=State.skip_test),
                     class_name="foot-actions sticky-foot",
                 ),
                 class_name="form",
             ),
+            key=State.form_key.to_string(),
             on_submit=State.test,
             no_validate=False,
         ),
@@ -198,6 +196,48 @@ def _name() -> rx.Component:
         ),
         rx.el.span(State.name_error, id="name-error", class_name="err"),
         class_name="field",
+    )
+
+
+def _files() -> rx.Component:
+    """Files go from the browser straight to the API; panel.js sends them and tells the page."""
+
+    def row(one: Any) -> rx.Component:
+        return rx.el.li(
+            icon("file-text"),
+            rx.el.span(one.name, class_name="grow cut", title=one.name),
+            rx.el.span(one.size, class_name="soft nowrap"),
+            button(
+                "Remove",
+                "ghost small-btn",
+                on_click=State.remove_file(one.name),
+                custom_attrs={"aria-label": f"Remove {one.name}"},
+            ),
+            class_name="row",
+        )
+
+    return rx.el.div(
+        rx.el.label(
+            icon("upload"),
+            rx.el.span(strings.DROP_FILES),
+            rx.el.input(
+                type="file",
+                multiple=True,
+                class_name="sr",
+                accept=".csv,.parquet,.jsonl,.ndjson,.gz",
+                custom_attrs={"data-upload": Shell.org},
+            ),
+            class_name="drop",
+        ),
+        rx.el.ul(class_name="stack tight soft", role="status", custom_attrs={"data-progress": ""}),
+        rx.el.button(
+            type="button",
+            hidden=True,
+            on_click=State.uploaded,
+            custom_attrs={"data-uploaded": "", "aria-label": "Read the uploads again"},
+        ),
+        rx.el.ul(rx.foreach(State.files, row), class_name="stack tight"),
+        class_name="stack",
     )
 
 
@@ -235,8 +275,11 @@ def _checks() -> rx.Component:
 
 def _guide() -> rx.Component:
     return rx.el.aside(
-        rx.el.header(rx.el.h3("A login that can only read")),
+        rx.el.header(
+            rx.el.h3(rx.cond(State.takes_files, "Files as tables", "A login that can only read"))
+        ),
         rx.el.div(
+            rx.cond(State.takes_files, rx.el.p(strings.FILES_GUIDE, class_name="soft")),
             rx.cond(
                 State.mark == "postgresql",
                 rx.fragment(
@@ -262,55 +305,7 @@ def _guide() -> rx.Component:
     )
 
 
-def _stream(row: Any) -> rx.Component:
-    labels = {key: f"{name}: {what}" for key, (name, what) in strings.LOAD_MODES.items()}
-    return rx.el.tr(
-        rx.el.td(
-            rx.el.input(
-                type="checkbox",
-                class_name="check",
-                checked=row.selected,
-                on_change=lambda checked: State.select(row.name, checked),
-                custom_attrs={"aria-label": f"Load {row.name}"},
-            )
-        ),
-        rx.el.td(rx.el.span(row.name, class_name="strong")),
-        rx.el.td(
-            rx.el.select(
-                rx.foreach(
-                    row.modes,
-                    lambda mode: rx.el.option(rx.match(mode, *labels.items(), mode), value=mode),
-                ),
-                value=row.mode,
-                on_change=lambda mode: State.set_mode(row.name, mode),
-                class_name="select",
-                custom_attrs={"aria-label": f"Load mode of {row.name}"},
-            )
-        ),
-        rx.el.td(row.key, class_name="not-narrow"),
-        rx.el.td(
-            rx.cond(
-                row.cursor != "",
-                rx.el.select(
-                    rx.foreach(row.cursors, lambda name: rx.el.option(name, value=name)),
-                    value=row.cursor,
-                    on_change=lambda name: State.set_cursor(row.name, name),
-                    class_name="select auto",
-                    custom_attrs={"aria-label": f"Cursor of {row.name}"},
-                ),
-                rx.el.span("—", class_name="soft"),
-            ),
-            class_name="not-narrow",
-        ),
-        rx.el.td(row.columns, class_name="num not-narrow"),
-        rx.el.td(row.rows, class_name="num not-narrow"),
-    )
-
-
 def _streams() -> rx.Component:
-    heads = [("", ""), ("Stream", ""), ("Load mode", ""), ("Key", "not-narrow")]
-    heads += [("Cursor", "not-narrow"), ("Columns", "num not-narrow")]
-    heads += [("Rows, about", "num not-narrow")]
     return rx.el.div(
         rx.el.div(
             rx.el.h2(f"Streams of {State.name}"),
@@ -328,28 +323,7 @@ def _streams() -> rx.Component:
         ),
         rx.cond(
             State.found > 0,
-            rx.el.div(
-                rx.el.div(
-                    search("Name or column", on_change=State.filter_streams.debounce(150)),
-                    button(
-                        rx.el.span("Select all ", State.matching),
-                        on_click=State.select_matching(True),
-                    ),
-                    button("Deselect", on_click=State.select_matching(False)),
-                    class_name="toolbar",
-                ),
-                table(heads, rx.foreach(State.streams, _stream), "Streams"),
-                pager(
-                    rx.el.span(
-                        State.matching, " of ", State.found, " shown, ", State.chosen, " selected"
-                    ),
-                    State.turn(-1),
-                    State.turn(1),
-                    State.page_number > 0,
-                    State.page_number + 1 < State.pages,
-                ),
-                class_name="stack loose",
-            ),
+            stream_table(State),
             _no_streams(),
         ),
         rx.el.div(
@@ -362,6 +336,7 @@ def _streams() -> rx.Component:
             ),
             class_name="foot-actions sticky-foot",
         ),
+        stream_drawer(State),
         class_name="stack loose",
     )
 
@@ -378,25 +353,8 @@ def _no_streams() -> rx.Component:
 def _schedule() -> rx.Component:
     return rx.el.div(
         rx.el.h2("Schedule"),
-        rx.el.div(
-            *(
-                rx.el.label(
-                    rx.el.input(
-                        type="radio",
-                        name="preset",
-                        value=key,
-                        checked=State.preset == key,
-                        on_change=State.pick_preset(key),
-                    ),
-                    label,
-                )
-                for key, label in PRESETS
-            ),
-            class_name="segments",
-            role="radiogroup",
-            custom_attrs={"aria-label": "How often it runs"},
-        ),
-        rx.el.p("Times are in ", State.zone, ". You can change this later.", class_name="soft"),
+        schedule_fields(State),
+        rx.el.p("You can change this later.", class_name="soft"),
         rx.el.div(
             button("Back", on_click=State.go("streams")),
             button(

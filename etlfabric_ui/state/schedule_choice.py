@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import reflex as rx
@@ -18,6 +18,9 @@ from etlfabric_ui.state.guards import Visit, guarded, spoken
 CRONS = {"15min": "*/15 * * * *", "hourly": "0 * * * *", "daily": "0 6 * * *"}
 CUSTOM, MANUAL = "cron", "manual"
 SHOWN = 5
+FEW = 3
+"""More runs than that in the changed hour are not worth a line."""
+NO_SHIFT = timedelta(0)
 
 
 class ScheduleChoice(rx.State, mixin=True):
@@ -28,6 +31,8 @@ class ScheduleChoice(rx.State, mixin=True):
     zone: str = "UTC"
     in_words: str = ""
     upcoming: list[str] = []
+    clocks: str = ""
+    """What a change of clocks ahead does to it."""
     cron_error: str = ""
     zone_error: str = ""
 
@@ -66,7 +71,8 @@ class ScheduleChoice(rx.State, mixin=True):
         self._look_ahead()
 
     def _look_ahead(self) -> None:
-        self.in_words, self.upcoming, self.cron_error, self.zone_error = "", [], "", ""
+        self.in_words, self.upcoming, self.clocks = "", [], ""
+        self.cron_error = self.zone_error = ""
         cron = self._rule()
         if cron is None:
             return
@@ -81,6 +87,7 @@ class ScheduleChoice(rx.State, mixin=True):
             return
         self.in_words = cron_in_words(cron)
         self.upcoming = next_in_words(cron, self.zone, clock.now())
+        self.clocks = clocks_in_words(cron, self.zone, clock.now())
 
 
 def cron_in_words(cron: str) -> str:
@@ -103,3 +110,45 @@ def next_in_words(cron: str, zone: str, now: datetime) -> list[str]:
         local = at.astimezone(ZoneInfo(zone))
         found.append(f"{local:%a}, {local:%b} {local.day}, {local:%H:%M}")
     return found
+
+
+def clocks_in_words(cron: str, zone: str, now: datetime) -> str:
+    """“Clocks change on Mar 28: the 02:30 run happens once.”, when such a run is touched."""
+    change = _next_change(ZoneInfo(zone), now)
+    if change is None or "*" in cron.split()[1]:  # each hour that passes has its run
+        return ""
+    # an ordinary day, and of it the hour that is left out or comes twice
+    ordinary, touched = change - timedelta(days=7), []
+    at = ordinary - timedelta(hours=1, seconds=1)
+    while (at := clockwork.next_fire(cron, None, zone, at, at)) < ordinary + timedelta(hours=1):
+        touched.append(at.astimezone(ZoneInfo(zone)))
+    hours = _changed_hour(ZoneInfo(zone), change)
+    times = [f"{at:%H:%M}" for at in touched if at.hour == hours]
+    if not times or len(times) > FEW:
+        return ""
+    runs = "run happens" if len(times) == 1 else "runs happen"
+    day = (change - timedelta(seconds=1)).astimezone(ZoneInfo(zone))
+    return f"Clocks change on {day:%b} {day.day}: the {', '.join(times)} {runs} once."
+
+
+def _changed_hour(zone: ZoneInfo, change: datetime) -> int:
+    """The hour of the wall clock that does not exist, or exists twice."""
+    before = (change - timedelta(seconds=1)).astimezone(zone)
+    after = change.astimezone(zone)
+    forward = (after.utcoffset() or NO_SHIFT) > (before.utcoffset() or NO_SHIFT)
+    return (after - timedelta(hours=1)).hour if forward else after.hour
+
+
+def _next_change(zone: ZoneInfo, now: datetime) -> datetime | None:
+    """When the zone's clocks change next, within half a year; to the hour."""
+    at = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    offset = at.astimezone(zone).utcoffset()
+    days = next(
+        (n for n in range(200) if (at + timedelta(days=n)).astimezone(zone).utcoffset() != offset),
+        None,
+    )
+    if days is None:
+        return None
+    start = at + timedelta(days=days - 1)
+    steps = (start + timedelta(hours=n) for n in range(25))
+    return next(step for step in steps if step.astimezone(zone).utcoffset() != offset)

@@ -15,6 +15,8 @@ from etlfabric_ui.views import AxisMark, TimeBox
 BUCKETS = 96
 """A line holds so many boxes at most; runs closer than that share one."""
 NOTES = 3
+BESIDE_NOW = 0.035
+"""Marks nearer to the line of now, as a share of the span, would cover its word."""
 WORST = ("failed", "running", "queued", "canceled", "succeeded")
 """A shared box shows the first of these that is in it."""
 STEPS = {6: 1, 24: 3, 168: 24}
@@ -44,7 +46,8 @@ def axis(now: datetime, span: timedelta, zone: str) -> list[AxisMark]:
     marks: list[AxisMark] = []
     for _ in range(round(span.total_seconds() / 3600) + 1):
         at = (at.astimezone(ZoneInfo("UTC")) + timedelta(hours=1)).astimezone(clock)
-        if at.hour % step == 0 and start < at < start + span:
+        aside = abs((at - now) / span) > BESIDE_NOW
+        if at.hour % step == 0 and start < at < start + span and aside:
             text = f"{at:%a} {at.day}" if step == 24 else f"{at:%H:%M}"
             marks.append(AxisMark(_percent((at - start) / span), text))
     return marks

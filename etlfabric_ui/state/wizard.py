@@ -1,35 +1,40 @@
 """New connection: connector, details and a live check, streams, schedule, first run.
 
-After a good check the connection is saved, so that closing loses nothing. Secrets are arguments of
-one event and never part of the state.
+Each step has its URL: a reload, Back and a colleague find it. After a good check, or when someone
+wants none, the connection is saved, so that closing loses nothing. Secrets are arguments of one
+event and never part of the state.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import reflex as rx
 
 from etlfabric_dagster.connectors import registry
-from etlfabric_dagster.errors import FabricError, InvalidInputError
+from etlfabric_dagster.errors import FabricError, InvalidInputError, NotFoundError
+from etlfabric_dagster.schemas.naming import shortened, snake_case
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.schemas.streams import DiscoveredStream, Discovery, LoadMode
-from etlfabric_dagster.services import connections, pipelines, runs, schedules, stream_settings
+from etlfabric_dagster.schemas.streams import Discovery
+from etlfabric_dagster.services import connections, pipelines, runs, schedules, uploads
 from etlfabric_dagster.services.scope import org_scope
-from etlfabric_ui import formats, forms, routes
-from etlfabric_ui.state import catalogue, checks
+from etlfabric_ui import forms, routes, strings
+from etlfabric_ui.state import catalogue, checks, file_streams
+from etlfabric_ui.state import stream_words as words
 from etlfabric_ui.state.base import PageState, browser_zone
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
-from etlfabric_ui.views import FieldView, FoldView, Problem, Step, StreamRow, Tile
+from etlfabric_ui.state.schedule_choice import ScheduleChoice
+from etlfabric_ui.state.stream_table import StreamTable
+from etlfabric_ui.views import FieldView, FoldView, Problem, Step, Tile, UploadRow
 
-PAGE = 50
 SELECT_ALL_UP_TO = 20
-CRONS = {"15min": "*/15 * * * *", "hourly": "0 * * * *", "daily": "0 6 * * *"}
+ORDER = ("connector", "details", "streams", "schedule")
 
 
-class WizardState(PageState, rx.State):
-    """One wizard per tab."""
+class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
+    """One wizard per tab of the browser."""
 
     step: str = "connector"
     tiles: list[Tile] = []
@@ -44,26 +49,32 @@ class WizardState(PageState, rx.State):
     name_error: str = ""
     checks: list[Step] = []
     verdict: Problem = Problem()
-    streams: list[StreamRow] = []
-    found: int = 0
-    matching: int = 0
-    chosen: int = 0
-    stream_query: str = ""
-    page_number: int = 0
-    pages: int = 1
-    preset: str = "hourly"
-    zone: str = "UTC"
+    takes_files: bool = False
+    files: list[UploadRow] = []
+    form_key: int = 0
     _values: dict[str, str] = {}
-    _settings: dict[str, dict[str, Any]] = {}
+    _untested: bool = False
 
     @rx.event
     @guarded(Role.EDITOR)
-    async def load(self, visit: Visit) -> None:
-        """The catalogue, or where this tab stood."""
-        self.problem, self.busy = Problem(), ""
+    async def load(self, visit: Visit) -> Any:
+        """The step that the URL names, as far as it was reached."""
+        self.problem, self.busy, self.drawer = Problem(), "", False
+        query = self.router.url.query_parameters
+        key = str(getattr(self, "connector_key", "") or "")
+        name, step = query.get("name", ""), query.get("step", "details")
         if not self.tiles:
             self.tiles = catalogue.tiles(operator=visit.actor.is_operator)
+        if not key:
+            self.step, self.loaded = "connector", True
+            return None
+        if key != self.key or self.saved != bool(name) or (name and name != self.name):
+            await self._begin(visit, key, name)
+        if step in ("streams", "schedule") and self.saved and not self._all():
+            await self._restore_streams(visit)
+        self.step = step if self._reached(step) else "details"
         self.loaded = True
+        return None
 
     @rx.event
     @guarded(Role.EDITOR)
@@ -75,45 +86,47 @@ class WizardState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.EDITOR)
-    async def choose(self, visit: Visit, key: str) -> None:
-        """Make the form of a connector."""
+    async def choose(self, visit: Visit, key: str) -> Any:
+        """To the form of a connector."""
         every = {one.key: one for one in catalogue.tiles(operator=visit.actor.is_operator)}
         if key not in every or every[key].locked:
-            return
-        self.key, self.title, self.mark = key, every[key].title, every[key].mark
-        self.name = await _free_name(visit, key)
-        self.saved, self.checks, self.verdict = False, [], Problem()
-        self._values, self._settings, self.name_error = {}, {}, ""
-        self._lay_out({})
-        self.step = "details"
+            return None
+        self.key = ""  # its form starts anew
+        return rx.redirect(_address(visit, key, "details", ""))
 
     @rx.event
     @guarded(Role.EDITOR)
     async def test(self, visit: Visit, given: dict[str, Any]) -> AsyncIterator[Any]:
         """Save, then try for real; go on by itself when all is well."""
+        untested, self._untested = self._untested, False
         self.checks, self.verdict, self.busy = [], Problem(), "test"
         yield
-        if await self._save(visit, given):
-            result = await connections.check(visit.actor, visit.org, self.name)
-            self.checks = checks.steps_of(result)
-            if result.ok:
-                self.busy = "discover"
-                yield
-                await self._discover(visit)
-                self.step = "streams"
-            else:
-                self.verdict = checks.verdict_of(result)
-                guilty = checks.guilty(result.code)
-                self._lay_out({guilty: result.cause} if guilty else {})
-        self.busy = ""
+        if not await self._save(visit, given):
+            self.busy = ""
+        elif untested:
+            self.busy = ""
+            here = routes.to(routes.CONNECTION, org_slug=visit.org, connection_name=self.name)
+            yield rx.redirect(here)
+            yield rx.toast(strings.SAVED_FINISH_LATER.format(name=self.name))
+        else:
+            async for event in self._check(visit):
+                yield event
 
     @rx.event
     @guarded(Role.EDITOR)
-    async def go(self, _visit: Visit, step: str) -> None:
-        """Back to a step that was reached."""
-        order = ("connector", "details", "streams", "schedule")
-        if step in order and order.index(step) < order.index(self.step):
-            self.step = step
+    async def skip_test(self, _visit: Visit) -> None:
+        """The save that follows is not tested."""
+        self._untested = True
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def go(self, visit: Visit, step: str) -> Any:
+        """To a step that was reached."""
+        if step == "connector":
+            return rx.redirect(routes.to(routes.NEW_CONNECTION, org_slug=visit.org))
+        if step in ORDER and self._reached(step):
+            return rx.redirect(_address(visit, self.key, step, self.name if self.saved else ""))
+        return None
 
     @rx.event
     @guarded(Role.EDITOR)
@@ -126,97 +139,117 @@ class WizardState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.EDITOR)
-    async def filter_streams(self, visit: Visit, query: str) -> None:
-        """Streams or columns whose name contains it."""
-        self.stream_query, self.page_number = query[:60], 0
-        self._show(await self._discovery(visit))
-
-    @rx.event
-    @guarded(Role.EDITOR)
-    async def turn(self, visit: Visit, by: int) -> None:
-        """Another page of streams."""
-        self.page_number = min(max(0, self.page_number + by), self.pages - 1)
-        self._show(await self._discovery(visit))
-
-    @rx.event
-    @guarded(Role.EDITOR)
-    async def select(self, visit: Visit, name: str, selected: bool) -> None:
-        """Take or leave one stream."""
-        self._change(name, selected=selected)
-        self._show(await self._discovery(visit))
-
-    @rx.event
-    @guarded(Role.EDITOR)
-    async def select_matching(self, visit: Visit, selected: bool) -> None:
-        """Exactly those that the filter shows."""
-        discovery = await self._discovery(visit)
-        for one in _matching(discovery, self.stream_query):
-            self._change(one.name, selected=selected)
-        self._show(discovery)
-
-    @rx.event
-    @guarded(Role.EDITOR)
-    async def set_mode(self, visit: Visit, name: str, mode: str) -> None:
-        """How a stream is loaded."""
-        discovery = await self._discovery(visit)
-        stream = next((one for one in discovery.streams if one.name == name), None)
-        if stream is None or mode not in _modes(stream):
-            return
-        by_cursor = mode in (LoadMode.INCREMENTAL, LoadMode.APPEND)
-        cursor = stream.cursor_candidates[0] if by_cursor and stream.cursor_candidates else None
-        self._change(name, mode=mode, cursor=cursor, primary_key=list(stream.primary_key))
-        self._show(discovery)
-
-    @rx.event
-    @guarded(Role.EDITOR)
-    async def set_cursor(self, visit: Visit, name: str, cursor: str) -> None:
-        """By which column a stream's new rows are found."""
-        discovery = await self._discovery(visit)
-        stream = next((one for one in discovery.streams if one.name == name), None)
-        if stream is not None and cursor in stream.cursor_candidates:
-            self._change(name, cursor=cursor)
-        self._show(discovery)
-
-    @rx.event
-    @guarded(Role.EDITOR)
-    async def to_schedule(self, _visit: Visit) -> None:
+    async def to_schedule(self, visit: Visit) -> Any:
         """On, with the streams that are selected; in the browser's time zone."""
-        if self.chosen:
-            self.step, self.zone = "schedule", browser_zone(self.router.headers.cookie)
-
-    @rx.event
-    @guarded(Role.EDITOR)
-    async def pick_preset(self, _visit: Visit, preset: str) -> None:
-        """How often it runs."""
-        if preset in (*CRONS, "manual"):
-            self.preset = preset
+        if not self.chosen:
+            return None
+        if not self.upcoming:
+            self.zone = browser_zone(self.router.headers.cookie)
+            self._look_ahead()
+        return rx.redirect(_address(visit, self.key, "schedule", self.name))
 
     @rx.event
     @guarded(Role.EDITOR)
     async def create(self, visit: Visit) -> AsyncIterator[Any]:
         """The pipeline, its schedule, its first run."""
+        self._look_ahead()
+        if self.cron_error or self.zone_error:
+            return
         self.busy, self.problem = "create", Problem()
         yield
-        wanted = {name: one for name, one in self._settings.items() if one["selected"]}
+        wanted = {name: one for name, one in self._all().items() if one["selected"]}
         await pipelines.create(
             visit.actor, visit.org, self.name, connection=self.name, streams=wanted
         )
         async with org_scope(visit.actor, visit.org) as scope:
-            if self.preset in CRONS:
-                cron, zone = CRONS[self.preset], self.zone
-                await schedules.set_schedule(scope, self.name, cron=cron, timezone=zone)
+            if (cron := self._rule()) is not None:
+                await schedules.set_schedule(scope, self.name, cron=cron, timezone=self.zone)
             started = await runs.start(scope, self.name)
-        self.busy, self.step, self.tiles = "", "connector", []
+        self.busy, self.step, self.tiles, self.key = "", "connector", [], ""
         yield rx.redirect(routes.to(routes.RUN, org_slug=visit.org, run_id=started.id))
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def uploaded(self, visit: Visit) -> None:
+        """Files have come: each that no stream reads yet becomes one."""
+        await self._list_files(visit)
+        streams = file_streams.with_files(
+            self._values.get("config.streams", ""), [one.name for one in self.files]
+        )
+        if streams:
+            self._values |= {"config.bucket_url": file_streams.UPLOADS, "config.streams": streams}
+        self._lay_out({})
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def remove_file(self, visit: Visit, name: str) -> None:
+        """Delete an uploaded file, and the stream that was made of it."""
+        async with org_scope(visit.actor, visit.org) as scope:
+            try:
+                await uploads.delete(scope, name)
+            except NotFoundError:
+                self.problem = Problem()
+        await self._list_files(visit)
+        kept = file_streams.without_file(self._values.get("config.streams", ""), name)
+        self._values = {**self._values, "config.streams": kept}
+        self._lay_out({})
+
+    async def _begin(self, visit: Visit, key: str, name: str) -> None:
+        """The connector's form: empty, or as the connection `name` has it."""
+        every = {one.key: one for one in catalogue.tiles(operator=visit.actor.is_operator)}
+        if key not in every or every[key].locked:
+            raise NotFoundError(f"There is no connector '{key[:60]}'.", "Choose another.")
+        self.key, self.title, self.mark = key, every[key].title, every[key].mark
+        self.checks, self.verdict, self.name_error = [], Problem(), ""
+        self._values, self._settings, self.preset = {}, {}, "hourly"
+        self.saved, self.form_key = bool(name), self.form_key + 1
+        connector, _ = catalogue.choice(key)
+        self.takes_files = connector == file_streams.CONNECTOR
+        if name:
+            async with org_scope(visit.actor, visit.org) as scope:
+                known = await connections.get(scope, name)
+            self._values = forms.values_of(known.config)
+        self.name = name or await _free_name(visit, key)
+        if self.takes_files:
+            await self._list_files(visit)
+        self._lay_out({})
+
+    async def _check(self, visit: Visit) -> AsyncIterator[Any]:
+        result = await connections.check(visit.actor, visit.org, self.name)
+        self.checks = checks.steps_of(result)
+        step = "details"
+        if result.ok:
+            self.busy = "discover"
+            yield
+            await self._discover(visit)
+            step = "streams"
+        else:
+            self.verdict = checks.verdict_of(result)
+            guilty = checks.guilty(result.code)
+            self._lay_out({guilty: result.cause} if guilty else {})
+        self.busy = ""
+        yield rx.redirect(_address(visit, self.key, step, self.name), replace=step == "details")
+
+    def _reached(self, step: str) -> bool:
+        return {
+            "details": bool(self.key),
+            "streams": self.saved and bool(self._all()),
+            "schedule": self.saved and self.chosen > 0,
+        }.get(step, False)
+
+    def _keep(self, given: Mapping[str, Any]) -> None:
+        self._values = {
+            name: str(value) for name, value in given.items() if name.startswith("config.")
+        }
+        if not self.saved and given.get("name"):
+            self.name = str(given["name"]).strip()
 
     async def _save(self, visit: Visit, given: dict[str, Any]) -> bool:
         """Create or update the connection; False when a field says why not."""
         connector, preset = catalogue.choice(self.key)
         spec = registry.get(connector).spec
         config_schema, secrets_schema = spec.config_schema, spec.secrets_schema
-        self._values = {
-            name: str(value) for name, value in given.items() if name.startswith("config.")
-        }
+        self._keep(given)
         self.name_error = ""
         try:
             config, secrets = forms.collect(config_schema, secrets_schema, given, preset)
@@ -224,7 +257,6 @@ class WizardState(PageState, rx.State):
                 if self.saved:
                     await connections.update(scope, self.name, config=config, secrets=secrets)
                 else:
-                    self.name = str(given.get("name", "")).strip()
                     await connections.create(scope, self.name, connector, config, secrets)
             self.saved = True
         except forms.FormError as exc:
@@ -266,70 +298,40 @@ class WizardState(PageState, rx.State):
             errors=errors,
         )
 
+    async def _list_files(self, visit: Visit) -> None:
+        async with org_scope(visit.actor, visit.org) as scope:
+            self.files = file_streams.rows(await uploads.list_uploads(scope))
+
     async def _discover(self, visit: Visit) -> None:
         discovery = await connections.discover(visit.actor, visit.org, self.name)
+        self._take_streams(discovery)
+
+    async def _restore_streams(self, visit: Visit) -> None:
+        discovery = await self._discovery(visit)
+        if discovery.streams:
+            self._take_streams(discovery)
+
+    def _take_streams(self, discovery: Discovery) -> None:
         take = len(discovery.streams) <= SELECT_ALL_UP_TO
-        known = self._settings
+        known = self._all()
         self._settings = {
-            one.name: known.get(one.name) or _default(one, selected=take)
+            one.name: known.get(one.name) or words.default(one, selected=take)
             for one in discovery.streams
         }
-        self.stream_query, self.page_number = "", 0
+        self.stream_query, self.only, self.page_number, self.said = "", "all", 0, ""
         self._show(discovery)
 
     async def _discovery(self, visit: Visit) -> Discovery:
         async with org_scope(visit.actor, visit.org) as scope:
             return await connections.last_discovery(scope, self.name)
 
-    def _change(self, name: str, **values: Any) -> None:
-        if name in self._settings:
-            self._settings[name] = {**self._settings[name], **values}
-
-    def _show(self, discovery: Discovery) -> None:
-        matching = _matching(discovery, self.stream_query)
-        self.found, self.matching = len(discovery.streams), len(matching)
-        self.chosen = sum(one["selected"] for one in self._settings.values())
-        self.pages = max(1, -(-len(matching) // PAGE))
-        first = self.page_number * PAGE
-        self.streams = [_row(one, self._settings[one.name]) for one in matching[first:][:PAGE]]
+    def _table_of(self, name: str) -> str:
+        return shortened(f"{self.name}__{snake_case(name)}")
 
 
-def _default(stream: DiscoveredStream, *, selected: bool) -> dict[str, Any]:
-    settings = stream_settings.default_settings(stream).model_dump(mode="json")
-    return {**settings, "selected": selected}
-
-
-def _matching(discovery: Discovery, query: str) -> list[DiscoveredStream]:
-    wanted = query.lower()
-    return [
-        one
-        for one in discovery.streams
-        if wanted in one.name.lower() or any(wanted in column.name for column in one.columns)
-    ]
-
-
-def _modes(stream: DiscoveredStream) -> list[str]:
-    """Those that can work: by cursor needs one, by key needs a key."""
-    found = [str(LoadMode.FULL)]
-    if stream.cursor_candidates:
-        found += [str(LoadMode.INCREMENTAL), str(LoadMode.APPEND)]
-    if stream.primary_key:
-        found += [str(LoadMode.MERGE), str(LoadMode.SCD2)]
-    return found
-
-
-def _row(stream: DiscoveredStream, settings: Mapping[str, Any]) -> StreamRow:
-    return StreamRow(
-        name=stream.name,
-        mode=settings["mode"],
-        modes=_modes(stream),
-        key=", ".join(stream.primary_key) or formats.UNKNOWN,
-        cursor=settings.get("cursor") or "",
-        cursors=list(stream.cursor_candidates),
-        columns=str(len(stream.columns)),
-        rows=formats.estimate(stream.row_estimate),
-        selected=settings["selected"],
-    )
+def _address(visit: Visit, key: str, step: str, name: str) -> str:
+    base = routes.to(routes.NEW_CONNECTION_OF, org_slug=visit.org, connector_key=key)
+    return f"{base}?step={step}" + (f"&name={quote(name)}" if name else "")
 
 
 async def _free_name(visit: Visit, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from playwright.sync_api import Page, expect
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import Settings
-from etlfabric_dagster.services import connections, pipelines
+from etlfabric_dagster.schemas.runs import ErrorInfo, RunStatus, StreamResult
+from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy
+from etlfabric_dagster.services import connections, leases, pipelines, runs, schedules
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, add_member, sign_in
 from tests.browser.test_sign_in import serious
+from tests.test_services.ended_runs import empty_queue
 
 Source = tuple[dict[str, Any], dict[str, str]]
 
@@ -30,7 +34,34 @@ async def _furnish(org: str, source: Source) -> None:
     async with org_scope(OPERATOR, org) as scope:
         await connections.create(scope, "shop", "sql_database", config, secrets)
     await connections.check(OPERATOR, org, "shop")
-    await pipelines.create(OPERATOR, org, "shop", connection="shop")
+    await pipelines.create(
+        OPERATOR, org, "shop", connection="shop", schema_policy=SchemaPolicy.FREEZE
+    )
+    await pipelines.create(OPERATOR, org, "spare", models="staging")
+    async with org_scope(OPERATOR, org) as scope:
+        await schedules.set_schedule(scope, "shop", cron="*/15 * * * *", timezone="Europe/Berlin")
+    for column in (None, "discount_code"):
+        await _run(org, column)
+
+
+async def _run(org: str, column: str | None) -> None:
+    """A run that has ended: well, or stopped at a column that a frozen pipeline refuses."""
+    await empty_queue()
+    async with org_scope(OPERATOR, org) as scope:
+        started = await runs.start(scope, "shop")
+    claimed = await leases.claim(started.id, "w1")
+    assert claimed is not None
+    result, error = StreamResult(rows=10, bytes=100), None
+    if column:
+        where = {"stream": "orders", "table": "orders", "column": column, "type": "text"}
+        message = f"orders has a new column, {column} (text), and this pipeline is frozen."
+        error = ErrorInfo(
+            message=message, remedy="Accept or ignore it.", code="frozen_schema", where=where
+        )
+        result = StreamResult(status="failed", error=error)
+    await leases.record(claimed.run_id, claimed.token, {"orders": result})
+    ended = RunStatus.FAILED if error else RunStatus.SUCCEEDED
+    await leases.finish(claimed.run_id, claimed.token, ended, error)
 
 
 def go(page: Page, who: Member, path: str) -> None:
@@ -81,15 +112,149 @@ def test_viewer_sees_a_connection_and_why_nothing_can_be_changed(page: Page, sho
     expect(page.get_by_role("button", name="Test")).to_have_attribute("aria-disabled", "true")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize(
-    "path", ["connections/shop", "connections/shop?tab=edit", "connections/shop?tab=streams"]
-)
-def test_page_is_accessible_and_fits(page: Page, shop: Member, path: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    go(page, shop, path)
-    page.locator(".tabs").wait_for()
-
+def test_edit_of_a_stream_is_told_before_it_is_saved(page: Page, shop: Member) -> None:
+    go(page, shop, "pipelines/shop")
+    page.get_by_role("button", name="Open orders").click()
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_label("Full replace everything each run").click()
+    expect(drawer.get_by_label("Full replace everything each run")).to_be_checked()
     assert serious(page) == []
-    assert fits(page)
-    assert page.locator("h1").count() == 1
+    page.keyboard.press("Escape")
+
+    expect(drawer).to_have_count(0)
+    expect(page.get_by_role("button", name="Open orders")).to_be_focused()
+    bar = page.get_by_label("Changes that are not saved")
+    expect(bar).to_contain_text("orders will reload in full at the next run (about 10 rows)")
+    expect(bar).to_contain_text("because its load mode and cursor change.")
+    assert aio.run(_mode(shop.org)) is LoadMode.INCREMENTAL
+    bar.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text("Saved. The next run loads them so.")).to_be_visible(timeout=30_000)
+    assert aio.run(_mode(shop.org)) is LoadMode.FULL
+
+
+async def _mode(org: str) -> LoadMode:
+    async with org_scope(OPERATOR, org) as scope:
+        return (await pipelines.get(scope, "shop")).streams[0].mode
+
+
+def test_loading_a_stream_again_says_what_it_replaces_first(page: Page, shop: Member) -> None:
+    go(page, shop, "pipelines/shop?tab=streams")
+    page.get_by_role("button", name="Open orders").click()
+    page.get_by_role("button", name="Load again from the start").click()
+
+    asks = page.get_by_role("dialog").last
+    expect(asks).to_contain_text("reads about 10 rows and replaces shop__orders when done")
+    asks.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(1)
+
+
+def test_refused_column_is_accepted_and_waits_no_more(page: Page, shop: Member) -> None:
+    go(page, shop, "pipelines/shop")
+    page.get_by_role("link", name="Review change").click()
+    page.get_by_role("button", name="Accept discount_code").click()
+
+    expect(page.get_by_text("1 column accepted. Takes effect at the next run.")).to_be_visible()
+    expect(page.get_by_role("button", name="Accept discount_code")).to_have_count(0)
+    expect(page.get_by_role("link", name="Review change")).to_have_count(0)
+
+
+def test_schedule_that_is_set_stands_on_the_time_line(page: Page, shop: Member) -> None:
+    go(page, shop, "pipelines/shop?tab=schedule")
+    page.get_by_text("Cron", exact=True).click()
+    page.get_by_label("Cron expression").fill("0 6 * *")
+    expect(page.locator("#cron-error")).to_contain_text("has 4 fields")
+    page.get_by_label("Cron expression").fill("30 6 * * *")
+    expect(page.get_by_text("At 06:30 every day")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+
+    page.goto(f"/o/{shop.org}/schedules")
+    expect(page.get_by_role("cell", name="At 06:30 every day")).to_be_visible()
+    line = page.get_by_role("img", name="shop: 1 succeeded, 1 failed, 1 run ahead")
+    expect(line).to_be_visible()
+    page.get_by_role("link", name="6 h").click()
+    page.wait_for_url("**span=6h")
+    expect(page.get_by_role("link", name="6 h")).to_have_attribute("aria-current", "page")
+
+
+def test_pipeline_is_deleted_only_by_its_name(page: Page, shop: Member) -> None:
+    go(page, shop, "pipelines/spare?tab=settings")
+    page.get_by_role("button", name="Delete pipeline").click()
+    page.get_by_label("Type spare to confirm").fill("shop")
+    page.get_by_role("button", name="Delete spare").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Type spare.")
+    page.get_by_label("Type spare to confirm").fill("spare")
+    page.get_by_role("button", name="Delete spare").click()
+    page.wait_for_url("**/pipelines")
+
+    expect(page.get_by_role("link", name="shop", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="spare", exact=True)).to_have_count(0)
+
+
+def test_wizard_keeps_its_step_and_choices_over_a_reload(
+    page: Page, shop: Member, shop_source: Source
+) -> None:
+    config, secrets = shop_source
+    go(page, shop, "connections/new")
+    page.get_by_role("button", name="PostgreSQL").click()
+    page.wait_for_url("**/connections/new/postgresql?step=details")
+    page.locator("#name").fill("second")
+    for field in ("host", "port", "database", "username"):
+        page.locator(f"#config-{field}").fill(str(config[field]))
+    page.locator("#secrets-password").fill(secrets["password"])
+    page.get_by_role("button", name="Test and continue").click()
+    page.wait_for_url("**step=streams&name=second", timeout=40_000)
+    page.get_by_role("button", name="Open orders").click()
+    page.get_by_label("Policy of updated_at").wait_for()
+    page.get_by_label("Merge update rows by key").click()
+    expect(page.get_by_label("Merge update rows by key")).to_be_checked()
+    assert serious(page) == []
+    page.reload()
+
+    expect(page.get_by_role("heading", name="Streams of second")).to_be_visible()
+    expect(page.get_by_label("Load mode of orders")).to_have_value("merge")
+    page.get_by_role("button", name="Continue with 1").click()
+    page.wait_for_url("**step=schedule&name=second")
+    page.get_by_text("Cron", exact=True).click()
+    page.get_by_label("Cron expression").fill("0 6 * * 1-5")
+    expect(page.get_by_text("At 06:00 on Monday through Friday")).to_be_visible()
+    assert serious(page) == []
+
+
+def test_file_that_is_dropped_becomes_a_stream(page: Page, shop: Member) -> None:
+    go(page, shop, "connections/new/filesystem?step=details")
+    page.locator("#name").fill("files")
+    content = b"id,amount\n1,2\n"
+    page.get_by_label("Drop CSV, Parquet or JSONL here").set_input_files(
+        {"name": "Invoices 11.csv", "mimeType": "text/csv", "buffer": content}
+    )
+
+    expect(page.get_by_role("button", name="Remove Invoices 11.csv")).to_be_visible()
+    expect(page.locator("#config-streams")).to_have_value(re.compile('"name": "invoices_11"'))
+    expect(page.locator("#config-bucket_url")).to_have_value("uploads://")
+    page.get_by_role("button", name="Save without testing").click()
+    page.wait_for_url("**/connections/files")
+    expect(page.get_by_text("Never tested", exact=True)).to_be_visible()
+
+
+PAGES = (
+    *(f"connections/shop?tab={tab}" for tab in ("overview", "edit", "streams")),
+    *(f"pipelines/shop?tab={tab}" for tab in ("streams", "runs", "changes")),
+    *(f"pipelines/shop?tab={tab}" for tab in ("schedule", "settings")),
+    *("schedules", "connections/new/filesystem?step=details"),
+)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_pages_are_accessible_and_fit(page: Page, shop: Member, width: int, scheme: Any) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    sign_in(page, shop)
+    for path in PAGES:
+        page.goto(f"/o/{shop.org}/{path}")
+        page.locator(".tabs, .table, .steps").first.wait_for()
+        expect(page.locator(".bones")).to_have_count(0, timeout=20_000)
+
+        assert (path, serious(page)) == (path, [])
+        assert (path, fits(page), page.locator("h1").count()) == (path, True, 1)

@@ -8,7 +8,12 @@ import pytest
 
 from etlfabric_dagster.schemas.health import TimelineEvent, TimelineRow
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_ui.state.schedule_choice import cron_in_words, interval_in_words, next_in_words
+from etlfabric_ui.state.schedule_choice import (
+    clocks_in_words,
+    cron_in_words,
+    interval_in_words,
+    next_in_words,
+)
 from etlfabric_ui.state.time_boxes import BUCKETS, axis, boxes, overlaps
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -109,3 +114,30 @@ def test_next_runs_keep_their_hour_across_a_change_of_clocks() -> None:
     found = next_in_words("0 6 * * *", "Europe/Berlin", before)
     assert found[:2] == ["Sat, Oct 24, 06:00", "Sun, Oct 25, 06:00"]
     assert len(found) == 5
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "now", "said"),
+    [
+        (
+            "30 2 * * *",
+            "Europe/Berlin",
+            NOW,
+            "Clocks change on Mar 28: the 02:30 run happens once.",
+        ),
+        (
+            "30 2 * * *",
+            "Europe/Berlin",
+            datetime(2026, 9, 1, tzinfo=UTC),
+            "Clocks change on Oct 25: the 02:30 run happens once.",
+        ),
+        ("30 6 * * *", "Europe/Berlin", NOW, ""),
+        ("30 * * * *", "Europe/Berlin", NOW, ""),
+        ("30 2 * * *", "UTC", NOW, ""),
+    ],
+    ids=["spring", "autumn", "another_hour", "each_hour", "no_change"],
+)
+def test_change_of_clocks_is_told_when_it_touches_a_run(
+    cron: str, zone: str, now: datetime, said: str
+) -> None:
+    assert clocks_in_words(cron, zone, now) == said

@@ -44,12 +44,14 @@ SPEC = ConnectorSpec(
         "properties": {
             "bucket_url": {
                 "type": "string",
+                "title": "Address",
                 "maxLength": 1100,
                 "pattern": rf"^({_BUCKET}(/{_KEY})?|uploads://)$",
                 "description": "Write s3://bucket/folder, or uploads:// for this org's uploads.",
             },
             "endpoint_url": {
                 "type": "string",
+                "title": "Endpoint",
                 "pattern": r"^https?://[A-Za-z0-9.\-\[\]:]+/?$",
                 "description": "Where an S3-compatible server listens: https://host:port",
             },
@@ -91,9 +93,9 @@ SPEC = ConnectorSpec(
     secrets_schema={
         "type": "object",
         "properties": {
-            "aws_access_key_id": _SECRET,
-            "aws_secret_access_key": _SECRET,
-            "aws_session_token": _SECRET,
+            "aws_access_key_id": {"title": "Access key id", **_SECRET},
+            "aws_secret_access_key": {"title": "Secret access key", **_SECRET},
+            "aws_session_token": {"title": "Session token", **_SECRET},
         },
         "dependentRequired": {
             "aws_access_key_id": ["aws_secret_access_key"],
