@@ -12,7 +12,7 @@ from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.tables import ticker
 from etlfabric_ui.pages.framed import EDITORS_CONNECT, framed
-from etlfabric_ui.state.overview import OverviewState
+from etlfabric_ui.state.overview import LOOK_MS, OverviewState
 from etlfabric_ui.state.shell import Shell
 
 State: Any = OverviewState  # its attributes are Vars, which no type checker knows
@@ -29,7 +29,7 @@ def overview() -> rx.Component:
             rx.cond(State.pipelines > 0, _answer(), _first()),
             retry=State.load,
         ),
-        ticker(5000, State.poll),
+        ticker(LOOK_MS, State.poll),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,11 @@ from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.views import DayBar, Moment, NeedRow, NextRow, Problem
 
 DAYS = 30
+LOOK_MS = 10_000
+"""How often an open page looks again."""
+SHARED_S = 5
+"""How old an answer may be that open pages of one org share."""
+_shared: dict[str, tuple[float, Overview, int]] = {}
 
 
 class OverviewState(PageState, rx.State):
@@ -49,13 +55,25 @@ class OverviewState(PageState, rx.State):
     @rx.event
     @guarded(Role.VIEWER)
     async def poll(self, visit: Visit, _at: Any) -> None:
-        """What changed meanwhile."""
-        await self._read(visit)
+        """What changed meanwhile; whoever looks at the same org at the same time is told the same.
+
+        Who may look was asked anew before: only the answer is shared, by this process's pages.
+        """
+        at, found, connected = _shared.get(visit.org, (0.0, None, 0))
+        if found is None or time.monotonic() - at > SHARED_S:
+            await self._read(visit)
+        else:
+            self._tell(visit, found, connected)
 
     async def _read(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:
             found = await overview.show(scope)
-            self.connections = len((await connections.list_connections(scope)).items)
+            connected = len((await connections.list_connections(scope)).items)
+        _shared[visit.org] = (time.monotonic(), found, connected)
+        self._tell(visit, found, connected)
+
+    def _tell(self, visit: Visit, found: Overview, connected: int) -> None:
+        self.connections = connected
         self.pipelines = found.pipelines
         self.sentence, self.mood = _answer(found)
         self.needs = _needs(found, visit.org)
