@@ -42,14 +42,17 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 POLL = f"{STATE}.etlfabric_ui___state___overview____overview_state.poll"
 CLICK = """async () => {
-  const steps = [['.tile', 'form'], ['.steps button', '.tile']];
-  const spent = [];
-  for (let n = 0; n < 30; n++) {
-    const [press, wanted] = steps[n % 2];
-    const began = performance.now();
-    document.querySelector(press).click();
+  const until = async (wanted) => {
     while (!document.querySelector(wanted)) await new Promise(requestAnimationFrame);
+  };
+  const spent = [];
+  for (let n = 0; n < 15; n++) {
+    await until('.tile');
+    const began = performance.now();
+    document.querySelector('.tile').click();
+    await until('.split');
     spent.push((performance.now() - began) / 1000);
+    document.querySelector('.steps a, .steps button').click();
   }
   return spent;
 }"""
