@@ -27,13 +27,13 @@ router = make_router("invitations")
 Secret = Annotated[SecretStr, Field(max_length=1000)]
 
 
-class TokenIn(Value):
+class LinkIn(Value):
     """The token of the link."""
 
     token: Secret
 
 
-class AcceptIn(TokenIn):
+class AcceptIn(LinkIn):
     """The token; a name and a password from who has no account yet."""
 
     name: Annotated[str, Field(max_length=400)] = ""
@@ -41,7 +41,7 @@ class AcceptIn(TokenIn):
 
 
 @router.post("/show", dependencies=[Depends(anybody)])
-async def show_invitation(given: TokenIn) -> InvitationShown:
+async def show_invitation(given: LinkIn) -> InvitationShown:
     """Who invites whom to what. 410 when it was used or has expired."""
     return await invitations.show(given.token.get_secret_value())
 
