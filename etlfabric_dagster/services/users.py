@@ -124,6 +124,13 @@ async def list_users(actor: Actor, cursor: str | None = None, limit: int = 200) 
     return paging.page(found, limit, lambda user: (user.email,))
 
 
+async def get(actor: Actor, email: str) -> UserOut:
+    """One person. Operators. Raises NotFoundError."""
+    require_operator(actor, "look at all users")
+    async with get_session() as session:
+        return _out(await _require(session, email))
+
+
 async def set_disabled(actor: Actor, email: str, *, disabled: bool) -> UserOut:
     """Shut a person out at once, sessions and tokens included, or let them in again. Operators."""
     require_operator(actor, "disable users")
@@ -206,7 +213,10 @@ async def rename(actor: Actor, name: str) -> Me:
     _require_unlimited(actor)
     async with get_session() as session:
         user = await _myself(session, actor)
-        user.name = _checked_name(name)
+        before, user.name = user.name, _checked_name(name)
+        facts = {"name": before}, {"name": user.name}
+        target = f"users/{user.id}"
+        await audit.write(session, actor, "users.update", target, before=facts[0], after=facts[1])
     return await me(actor)
 
 
