@@ -69,6 +69,7 @@ COMMANDS = {
     "orgs": Deferred("orgs", "app", "Organisations."),
     "fleet": Deferred("fleet", "app", "All organisations of this install."),
     "users": Deferred("users", "app", "People and their tokens."),
+    "members": Deferred("members", "app", "People of an org and their roles."),
     "audit": Deferred("audit", "app", "Who changed what."),
     "connectors": Deferred("connectors", "app", "Kinds of sources."),
     "connections": Deferred("connections", "app", "Configured sources of an org."),

@@ -32,6 +32,12 @@ def list_(as_json: AsJson = False) -> None:
     show_page(page, as_json, ("email", "is_operator", "created_at"), "No users yet.")
 
 
+@app.command("show")
+def show_(email: str, as_json: AsJson = False) -> None:
+    """One person."""
+    show(run(users.get(OPERATOR, email)), as_json)
+
+
 @app.command("one-time-password")
 def one_time_password(email: str, as_json: AsJson = False) -> None:
     """Set a password that opens nothing but its own change; it is shown this once."""
