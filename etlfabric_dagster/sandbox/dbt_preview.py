@@ -23,7 +23,7 @@ def handle(job: PreviewJob, emit: Emit, workdir: str) -> dict[str, Any]:
     """
     root = dbt_runtime.prepare(job.project, job.warehouse, Path(workdir))
     manifest = dbt_runtime.manifest_for(job.packed, root, job.warehouse, job.project.files)
-    node = _node_of(manifest, job.path)
+    node = _test_of(manifest, job.test) if job.test else _node_of(manifest, job.path)
     sql = _compiled(job, root, manifest, node)
     if job.limit == 0:
         return {"columns": [], "rows": [], "truncated": False, "compiled_sql": sql}
@@ -48,6 +48,15 @@ def _node_of(manifest: Manifest, path: str) -> Any:
         f"{path} is not a model, seed, snapshot or test of the dbt project.",
         "Preview a model, for example marts/daily_orders.sql",
     )
+
+
+def _test_of(manifest: Manifest, unique_id: str) -> Any:
+    node = manifest.nodes.get(unique_id)
+    if node is None or node.resource_type != "test":
+        raise NotFoundError(
+            f"There is no dbt test {unique_id[:200]}.", "List the tests of the model again."
+        )
+    return node
 
 
 def _compiled(job: PreviewJob, root: Path, manifest: Manifest, node: Any) -> str:

@@ -24,6 +24,7 @@ HANDLERS: dict[str, str] = {
     "transform": "etlfabric_dagster.sandbox.dbt_build:handle",
     "preview": "etlfabric_dagster.sandbox.dbt_preview:handle",
     "notify": "etlfabric_dagster.sandbox.notify:notify",
+    "format": "etlfabric_dagster.sandbox.dbt_format:handle",
     "query": "etlfabric_dagster.sandbox.dbt_query:handle",
     "reach": "etlfabric_dagster.sandbox.network:reach",
 }

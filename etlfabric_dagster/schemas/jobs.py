@@ -154,9 +154,19 @@ class PreviewJob(Value):
     packed: str | None = Field(default=None, repr=False)
     warehouse: Warehouse
     path: str
+    test: str | None = None
+    """Unique id of a dbt test: its failing rows instead of the model's."""
     limit: int = 20
     timeout_s: float = 30
     limits: Limits = Limits(wall_s=60)
+
+
+class FormatJob(Value):
+    """Lay out SQL with its Jinja as sqlfmt does. Done payload: `{"sql": text}`."""
+
+    kind: Literal["format"] = "format"
+    sql: str
+    limits: Limits = Limits(wall_s=20, memory_mib=512, cpu_s=10)
 
 
 class QueryJob(Value):
@@ -200,6 +210,7 @@ Job = Annotated[
     | ParseJob
     | TransformJob
     | PreviewJob
+    | FormatJob
     | QueryJob
     | NotifyJob
     | ReachJob,

@@ -10,7 +10,7 @@ from etlfabric_dagster.errors import FabricError, NotFoundError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.schemas.base import Value
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
-from etlfabric_dagster.services import connections, dbt_models, deliveries, interactive
+from etlfabric_dagster.services import connections, dbt_editing, dbt_models, deliveries, interactive
 from etlfabric_dagster.services.scope import Actor, org_scope
 
 Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -20,6 +20,7 @@ ANSWERS: dict[str, Answer] = {
     "discover": connections.answer_discover,
     "change_dbt": dbt_models.answer_change,
     "regenerate": dbt_models.answer_regenerate,
+    "format": dbt_editing.answer_format,
     "preview": dbt_models.answer_preview,
     "compile": dbt_models.answer_preview,
     "query": dbt_models.answer_query,

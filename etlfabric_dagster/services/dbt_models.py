@@ -37,6 +37,7 @@ from etlfabric_dagster.schemas.jobs import DbtProject, Limits, PreviewJob, Query
 from etlfabric_dagster.services import (
     audit,
     dbt_drafts,
+    dbt_editing,
     dbt_history,
     dbt_import,
     dbt_store,
@@ -68,14 +69,17 @@ async def put(
     *,
     draft: bool = False,
     kept_as: str = "put",
+    expected: str | None = None,
 ) -> DbtModelOut:
     """Store a file; parsed first. What is stored is kept in its history.
 
     Args:
         draft: keep what does not compile as a draft beside the last good content, with its error.
         kept_as: what the history calls it.
+        expected: the version it was made from (`dbt_editing.version_of`); None = whatever is there.
 
     Raises:
+        EditedMeanwhileError: the file is of another version.
         InvalidInputError: the path or the content cannot be part of a project.
         TransformError: the project does not compile with it and no draft is wanted; nothing is
         stored.
@@ -83,7 +87,9 @@ async def put(
     await require(actor, slug, "dbt_models.put")
     dbt_paths.check(path, content)
     try:
-        await _change(actor, slug, "dbt_models.put", put={path: content}, kept_as=kept_as)
+        await _change(
+            actor, slug, "dbt_models.put", put={path: content}, kept_as=kept_as, expected=expected
+        )
     except TransformError as exc:
         if not draft:
             raise
@@ -154,30 +160,41 @@ async def get(scope: OrgScope, path: str) -> DbtModelOut:
 
 
 async def preview(
-    actor: Actor, slug: str, path: str, *, limit: int = 20, wait_s: float | None = None
+    actor: Actor,
+    slug: str,
+    path: str,
+    *,
+    limit: int = 20,
+    content: str | None = None,
+    wait_s: float | None = None,
 ) -> TableResult:
     """First rows of a model, run read-only; nothing is written.
 
-    Raises TransformError, and NotAnsweredYetError after `wait_s`.
+    With `content`, of the model as it would be with that text. Raises TransformError, and NotAnsweredYetError after `wait_s`.
     """
     async with org_scope(actor, slug) as scope:
         org_id = scope.org_id
-        await _find(scope, path)
-    arguments = {"path": path, "limit": _checked_limit(limit)}
+        await _check_readable(scope, path, content)
+    arguments = {"path": path, "limit": _checked_limit(limit), "content": content}
     return table_of(await interactive.ask(org_id, "preview", arguments, wait_s=wait_s))
 
 
 async def compiled(
-    actor: Actor, slug: str, path: str, *, wait_s: float | None = None
+    actor: Actor,
+    slug: str,
+    path: str,
+    *,
+    content: str | None = None,
+    wait_s: float | None = None,
 ) -> CompiledModel:
     """A model's SQL with its refs and macros resolved; nothing is read or written.
 
-    Raises TransformError, and NotAnsweredYetError after `wait_s`.
+    `content` as in `preview`. Raises TransformError, and NotAnsweredYetError after `wait_s`.
     """
     async with org_scope(actor, slug) as scope:
         org_id = scope.org_id
-        await _find(scope, path)
-    arguments = {"path": path, "limit": 0}
+        await _check_readable(scope, path, content)
+    arguments = {"path": path, "limit": 0, "content": content}
     return compiled_of(await interactive.ask(org_id, "compile", arguments, wait_s=wait_s))
 
 
@@ -272,6 +289,9 @@ async def answer_change(org_id: UUID, arguments: dict[str, Any]) -> dict[str, An
             files[path] = DbtFile(path=path, content=content, origin=DbtOrigin.TENANT)
 
     async with org_scope_by_id(SYSTEM, org_id) as scope:
+        if arguments.get("expected") is not None:
+            (path,) = arguments["put"]
+            await dbt_editing.refuse_lost_update(scope, path, arguments["expected"])
         before = await dbt_store.files_of(scope)
         changed = await dbt_store.change(scope, edit)
         await _record_change(scope, arguments, before)
@@ -318,11 +338,16 @@ async def answer_preview(org_id: UUID, arguments: dict[str, Any]) -> dict[str, A
     """The worker's side of `preview`."""
     async with org_scope_by_id(SYSTEM, org_id) as scope:
         project, packed = await build_input(scope)
+    path, content = arguments["path"], arguments.get("content")
+    if content is not None:  # another text than was parsed: parsed again with it
+        others = tuple(file for file in project.files if file.path != path)
+        project, packed = DbtProject(files=(*others, DbtFile(path=path, content=content))), None
     job = PreviewJob(
         project=project,
         packed=packed,
         warehouse=await tenants.reader_warehouse(org_id),
-        path=arguments["path"],
+        path=path,
+        test=arguments.get("test"),
         limit=arguments["limit"],
         timeout_s=settings.query_timeout_s,
         limits=Limits(wall_s=settings.query_timeout_s + 30),
@@ -350,6 +375,7 @@ async def _change(
     put: Mapping[str, str] | None = None,
     delete: list[str] | None = None,
     kept_as: str = "",
+    expected: str | None = None,
 ) -> None:
     org_id = await require(actor, slug, action)
     arguments = {
@@ -357,6 +383,7 @@ async def _change(
         "delete": delete or [],
         "action": action,
         "kept_as": kept_as or action.partition(".")[2],
+        "expected": expected,
         "asker": actor.as_dict(),
     }
     await interactive.ask(org_id, "change_dbt", arguments, timeout_s=PARSE_TIMEOUT_S)
@@ -370,6 +397,15 @@ async def _find(scope: OrgScope, path: str) -> DbtModel:
             f"List them: etlfabric dbt-models list {scope.slug}",
         )
     return row
+
+
+async def _check_readable(scope: OrgScope, path: str, content: str | None) -> None:
+    """A stored file, or a text that could be one."""
+    if content is None:
+        await _find(scope, path)
+    else:
+        scope.require_active()
+        dbt_paths.check(path, content)
 
 
 def _checked_limit(limit: int) -> int:

@@ -41,7 +41,7 @@ async def change(scope: OrgScope, edit: Callable[[Files], None]) -> bool:
 
     Raises what the parser refused; nothing is stored then.
     """
-    await _lock(scope)
+    await lock(scope)
     before = await files_of(scope)
     after = dict(before)
     edit(after)
@@ -55,7 +55,7 @@ async def regenerate(scope: OrgScope) -> bool:
     Files that do not parse with the new staging keep the last good manifest; the reason is noted
     beside it and the files are kept.
     """
-    await _lock(scope)
+    await lock(scope)
     before = await files_of(scope)
     after = dict(before)
     await _generate(scope, after)
@@ -218,7 +218,7 @@ def _digest(files: Files, selectors: Mapping[str, str | None]) -> str:
     return digest.hexdigest()
 
 
-async def _lock(scope: OrgScope) -> None:
+async def lock(scope: OrgScope) -> None:
     """Until the transaction ends: changes of one org's dbt project follow each other."""
     key = scope.org_id.int & 0x7FFF_FFFF_FFFF_FFFF
     await scope.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from etlfabric_dagster.errors import ConflictError
+from etlfabric_dagster.errors import ConflictError, NotFoundError
 from etlfabric_dagster.models import Run
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.base import Page
-from etlfabric_dagster.schemas.dbt_models import DbtTestOut
+from etlfabric_dagster.schemas.dbt_models import DbtTestOut, TableResult
 from etlfabric_dagster.schemas.runs import RunOut, RunSelection
-from etlfabric_dagster.services import dbt_models, dbt_store, runs
-from etlfabric_dagster.services.scope import OrgScope
+from etlfabric_dagster.services import dbt_models, dbt_store, interactive, runs
+from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
 LOOKED_BACK = 20  # runs: a test that ran before them is told as not run
 
@@ -46,6 +46,21 @@ async def run(scope: OrgScope, path: str) -> RunOut:
     checks = tuple(sorted(ids & {*selections[pipeline]}))
     selection = RunSelection(streams=(), models=(), checks=checks)
     return await runs.start(scope, pipeline, selection=selection)
+
+
+async def failing_rows(
+    actor: Actor, slug: str, path: str, unique_id: str, *, limit: int = 100
+) -> TableResult:
+    """Rows that a test of this model finds now, read-only. Raises NotFoundError, TransformError."""
+    async with org_scope(actor, slug) as scope:
+        scope.require_active()
+        org_id = scope.org_id
+        if unique_id not in {one["unique_id"] for one in await _tests(scope, path)}:
+            raise NotFoundError(
+                f"There is no dbt test {unique_id[:200]} of {path}.", "List its tests again."
+            )
+    arguments = {"path": path, "limit": limit, "test": unique_id}
+    return dbt_models.table_of(await interactive.ask(org_id, "preview", arguments))
 
 
 async def _tests(scope: OrgScope, path: str) -> list[Mapping[str, Any]]:

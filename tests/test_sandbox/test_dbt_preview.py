@@ -57,3 +57,22 @@ def test_preview_of_an_incremental_model_shows_all_rows(tenant: Tenant) -> None:
     )
     assert tenant.build({"marts/inc.sql": model}).payload["ok"]
     assert tenant.preview({"marts/inc.sql": model}, "marts/inc.sql").payload["rows"] == [[1]]
+
+
+def test_preview_of_a_test_shows_the_rows_that_fail(tenant: Tenant) -> None:
+    files = FILES | {
+        "marts/doubled.yml": "models: [{name: doubled, columns: [{name: n2, data_tests: [unique]}]}]",
+        "marts/doubled.sql": "select 7 as n2 union all select 7",
+    }
+    assert tenant.build(files, "doubled").payload["ok"] is False
+    (unique_id,) = [
+        key for key in tenant.parse(files).payload["manifest"]["nodes"] if key.startswith("test.")
+    ]
+    answer = tenant.preview(files, "marts/doubled.sql", test=unique_id)
+    assert answer.payload["rows"] == [["7", 2]] or answer.payload["rows"] == [[7, 2]]
+
+
+def test_preview_of_a_test_that_is_none_is_refused(tenant: Tenant) -> None:
+    answer = tenant.preview(FILES, "marts/doubled.sql", test="model.tenant.doubled")
+    assert answer.error is not None
+    assert answer.error.code == "not_found"

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from etlfabric_dagster.errors import (
     ConflictError,
+    EditedMeanwhileError,
     FabricError,
     InvalidInputError,
     NotFoundError,
@@ -16,7 +17,7 @@ from etlfabric_dagster.models import DbtManifest, Org, Pipeline, Stream
 from etlfabric_dagster.schemas.dbt_models import DbtOrigin
 from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.streams import ColumnInfo, LoadMode, TableSchema
-from etlfabric_dagster.services import dbt_models, orgs
+from etlfabric_dagster.services import dbt_editing, dbt_models, orgs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 
 pytestmark = pytest.mark.usefixtures("interactive_worker")
@@ -270,3 +271,55 @@ async def test_import_takes_what_works_and_says_why_the_rest_is_left(org: OrgOut
 async def test_import_of_nothing_usable_is_refused(org: OrgOut) -> None:
     with pytest.raises(InvalidInputError):
         await dbt_models.import_project(OPERATOR, org.slug, {"README.md": b"x"})
+
+
+async def test_preview_of_a_text_reads_it_and_stores_nothing(org: OrgOut) -> None:
+    await dbt_models.put(OPERATOR, org.slug, "marts/one.sql", "select 1 as id")
+    shown = await dbt_models.preview(OPERATOR, org.slug, "marts/one.sql", content="select 2 as b")
+    assert (shown.columns[0].name, shown.rows) == ("b", ((2,),))
+    new = await dbt_models.compiled(
+        OPERATOR, org.slug, "marts/new.sql", content="select * from {{ ref('one') }}"
+    )
+    assert "_marts" in new.compiled_sql
+    assert await paths(org) == ["marts/one.sql"]
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert (await dbt_models.get(scope, "marts/one.sql")).content == "select 1 as id"
+
+
+async def test_formatting_is_asked_of_the_worker(org: OrgOut) -> None:
+    found = await dbt_editing.format_sql(OPERATOR, org.slug, "select a,b from c")
+    assert found == "select a, b from c\n"
+
+
+async def test_save_made_from_an_older_version_is_refused_naming_who_came_first(
+    org: OrgOut,
+) -> None:
+    path = "marts/one.sql"
+    opened = await dbt_models.put(
+        OPERATOR, org.slug, path, "select 1 as id", expected=dbt_editing.NEW
+    )
+    version = dbt_editing.version_of(opened)
+    theirs = await dbt_models.put(OPERATOR, org.slug, path, "select 2 as id", expected=version)
+
+    with pytest.raises(EditedMeanwhileError, match=f"{OPERATOR.label} saved one after"):
+        await dbt_models.put(OPERATOR, org.slug, path, "select 3 as id", expected=version)
+
+    async with org_scope(OPERATOR, org.slug) as scope:
+        assert (await dbt_models.get(scope, path)).content == "select 2 as id"
+    current = dbt_editing.version_of(theirs)
+    await dbt_models.put(OPERATOR, org.slug, path, "select 3 as id", expected=current)
+
+
+async def test_draft_is_a_version_that_a_save_must_know(org: OrgOut) -> None:
+    path = "marts/one.sql"
+    good = await dbt_models.put(OPERATOR, org.slug, path, "select 1 as id")
+    broken = await dbt_models.put(
+        OPERATOR, org.slug, path, "select {{ ref('nothing') }}", draft=True
+    )
+    assert dbt_editing.text_of(broken) == "select {{ ref('nothing') }}"
+    with pytest.raises(EditedMeanwhileError):
+        await dbt_models.put(
+            OPERATOR, org.slug, path, "select 4", draft=True, expected=dbt_editing.version_of(good)
+        )
+    with pytest.raises(EditedMeanwhileError):
+        await dbt_models.put(OPERATOR, org.slug, path, "select 4", expected=dbt_editing.NEW)
