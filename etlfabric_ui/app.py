@@ -8,10 +8,12 @@ import reflex as rx
 
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.panels import skeleton
+from etlfabric_ui.copy import models as copy
 from etlfabric_ui.pages import lists
 from etlfabric_ui.pages import login as doors
 from etlfabric_ui.pages.connection import connection
 from etlfabric_ui.pages.data import data
+from etlfabric_ui.pages.dbt_models import dbt_models
 from etlfabric_ui.pages.overview import home, overview
 from etlfabric_ui.pages.pipeline import pipeline
 from etlfabric_ui.pages.run import run
@@ -19,6 +21,8 @@ from etlfabric_ui.pages.schedules import schedules
 from etlfabric_ui.pages.wizard import wizard
 from etlfabric_ui.state.connection import ConnectionState
 from etlfabric_ui.state.data import DataState
+from etlfabric_ui.state.dbt_models import DbtModelsState
+from etlfabric_ui.state.dbt_panels import DbtPanelsState
 from etlfabric_ui.state.lists import ConnectionsState, PipelinesState, RunsState
 from etlfabric_ui.state.mounting import with_api
 from etlfabric_ui.state.overview import OverviewState
@@ -47,7 +51,7 @@ def _head() -> list[rx.Component]:
 
 app = rx.App(
     api_transformer=with_api,
-    stylesheets=["/panel.css"],
+    stylesheets=["/panel.css", "/models.css"],
     head_components=_head(),
     html_lang="en",
     hydrate_fallback=skeleton(),
@@ -77,5 +81,13 @@ _add(lists.pipelines, routes.PIPELINES, "Pipelines", Shell.enter, PipelinesState
 _add(pipeline, routes.PIPELINE, "Pipeline", Shell.enter, PipelineState.load, PipelineTabs.load)
 _add(lists.runs, routes.RUNS, "Runs", Shell.enter, RunsState.load)
 _add(run, routes.RUN, "Run", Shell.enter, RunState.load)
+_add(
+    dbt_models,
+    routes.DBT_MODEL,
+    copy.DBT_MODELS,
+    Shell.enter,
+    DbtModelsState.load,
+    DbtPanelsState.load,
+)
 _add(data, routes.DATA, "Data", Shell.enter, DataState.load)
 _add(schedules, routes.SCHEDULES, "Schedules", Shell.enter, SchedulesState.load)

@@ -17,8 +17,10 @@ PIPELINE = "/o/[org_slug]/pipelines/[pipeline_name]"
 RUNS = "/o/[org_slug]/runs"
 RUN = "/o/[org_slug]/runs/[run_id]"
 DBT_MODELS = "/o/[org_slug]/dbt-models"
+DBT_MODEL = "/o/[org_slug]/dbt-models/[[...splat]]"
 LINEAGE = "/o/[org_slug]/lineage"
 DATA = "/o/[org_slug]/data"
+TABLE = "/o/[org_slug]/data/[schema_name]/[table_name]"
 SCHEDULES = "/o/[org_slug]/schedules"
 
 OF_AN_ORG = tuple(

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
-from etlfabric_dagster.errors import EditedMeanwhileError
+from etlfabric_dagster.errors import ConflictError, EditedMeanwhileError
 from etlfabric_dagster.sandbox import dbt_paths
 from etlfabric_dagster.schemas.dbt_models import DbtModelOut
 from etlfabric_dagster.schemas.jobs import FormatJob
@@ -33,6 +33,16 @@ def text_of(model: DbtModelOut) -> str:
 def version_of(model: DbtModelOut) -> str:
     """Names the text that `text_of` gives, so that a save can say what it was made from."""
     return _digest(text_of(model))
+
+
+async def check_new(scope: OrgScope, path: str) -> None:
+    """Raises InvalidInputError for a path that no file may have, ConflictError for a taken one."""
+    scope.require("dbt_models.put")
+    dbt_paths.check(path)
+    if path in await dbt_store.files_of(scope) or await dbt_drafts.get(scope, path):
+        raise ConflictError(
+            f"There is a file {path} already.", "Choose another name.", field="name"
+        )
 
 
 async def refuse_lost_update(scope: OrgScope, path: str, expected: str) -> None:

@@ -81,6 +81,8 @@ def page_of(path: str) -> str | None:
     parts = path.strip("/").split("/")
     for route in (*routes.OF_AN_ORG, routes.RESET, routes.INVITE, routes.VERIFY):
         wanted = route.strip("/").split("/")
+        if wanted[-1].startswith("[[..."):  # any number of parts
+            wanted = [*wanted[:-1], *("[]" for _ in parts[len(wanted) - 1 :])]
         if len(wanted) == len(parts) and all(
             want.startswith("[") or want == part for want, part in zip(wanted, parts, strict=True)
         ):

@@ -1,0 +1,1 @@
+"""The panel's copy, one module an area, beside `strings`."""

@@ -1,0 +1,298 @@
+"""Below the editor: preview, compiled SQL, tests, changes, used by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui.components.editor import asks
+from etlfabric_ui.components.elements import badge, button, icon, state_icon, time
+from etlfabric_ui.components.results import diff_table, result_table
+from etlfabric_ui.components.tables import table
+from etlfabric_ui.copy import models as copy
+from etlfabric_ui.state.dbt_panels import DbtPanelsState
+from etlfabric_ui.state.shell import Shell
+
+State: Any = DbtPanelsState
+
+
+def panels() -> rx.Component:
+    """The tabs, each with its own URL, and the one that is open."""
+    return rx.el.section(
+        rx.el.nav(
+            *(
+                rx.link(
+                    label,
+                    href=f"?panel={key}",
+                    unstyled=True,
+                    custom_attrs={"aria-current": rx.cond(State.panel == key, "page", "false")},
+                )
+                for key, label in copy.PANELS
+            ),
+            class_name="tabs",
+            custom_attrs={"aria-label": "Results"},
+        ),
+        rx.cond(State.error.kind != "", _error()),
+        rx.match(
+            State.panel,
+            ("compiled", _compiled()),
+            ("tests", _tests()),
+            ("changes", _changes()),
+            ("used", _used_by()),
+            _preview(),
+        ),
+        class_name="stack",
+    )
+
+
+def _error() -> rx.Component:
+    return rx.el.div(
+        rx.el.span(icon("circle-x"), class_name="state-icon failed"),
+        rx.el.div(
+            rx.el.p(State.error.message, class_name="strong"),
+            rx.cond(State.error.remedy != "", rx.el.p(State.error.remedy)),
+            rx.cond(
+                State.error_line > 0,
+                rx.el.div(
+                    button(
+                        f"Go to line {State.error_line}",
+                        custom_attrs=asks("line", line=State.error_line),
+                    ),
+                    class_name="actions",
+                ),
+            ),
+            class_name="grow",
+        ),
+        class_name="notice red",
+        role="alert",
+    )
+
+
+def _preview() -> rx.Component:
+    return rx.cond(
+        State.busy == "preview",
+        rx.el.p(copy.RUNNING_READ_ONLY, class_name="soft pad late-shown", role="status"),
+        rx.cond(
+            State.said != "",
+            rx.el.div(
+                rx.el.div(
+                    rx.el.span(State.said, class_name="soft", role="status"),
+                    button("Download CSV", "ghost", icon_name="download", on_click=State.download),
+                    class_name="row between",
+                ),
+                rx.cond(
+                    State.columns.length() > 0, result_table(State.columns, State.rows, "Preview")
+                ),
+                class_name="stack",
+            ),
+            rx.cond(State.error.kind == "", rx.el.p(copy.PREVIEW_EMPTY, class_name="soft pad")),
+        ),
+    )
+
+
+def _compiled() -> rx.Component:
+    return rx.cond(
+        State.compiled != "",
+        rx.el.div(
+            rx.el.pre(
+                State.compiled,
+                class_name="snippet",
+                tab_index=0,
+                custom_attrs={"aria-label": "Compiled SQL"},
+            ),
+            rx.el.div(
+                button(
+                    "Copy",
+                    icon_name="copy",
+                    custom_attrs={"data-do": "copy", "data-copy": State.compiled},
+                )
+            ),
+            class_name="stack",
+        ),
+        rx.cond(State.error.kind == "", rx.el.p(copy.COMPILE_EMPTY, class_name="soft pad")),
+    )
+
+
+def _tests() -> rx.Component:
+    def row(one: Any) -> rx.Component:
+        return rx.el.tr(
+            rx.el.td(one.name, class_name="mono"),
+            rx.el.td(one.column, class_name="not-narrow"),
+            rx.el.td(badge(one.state)),
+            rx.el.td(one.said, class_name="soft not-narrow"),
+            rx.el.td(time(one.at), class_name="not-narrow"),
+            rx.el.td(
+                rx.cond(
+                    one.failing,
+                    button(
+                        copy.SHOW_FAILING,
+                        busy=State.busy == "failing",
+                        on_click=State.show_failing(one.id),
+                    ),
+                )
+            ),
+        )
+
+    heads = [("Test", ""), ("Column", "not-narrow"), ("Result", ""), ("", "not-narrow")]
+    heads += [("When", "not-narrow"), ("", "")]
+    return rx.el.div(
+        rx.cond(
+            State.tests.length() > 0,
+            rx.fragment(
+                table(heads, rx.foreach(State.tests, row), "dbt tests"),
+                rx.el.div(
+                    button(
+                        copy.RUN_TESTS,
+                        icon_name="flask-conical",
+                        refused=rx.cond(Shell.may_edit, "", copy.EDITORS_RUN),
+                        on_click=State.run_tests,
+                    )
+                ),
+            ),
+            rx.el.p(copy.NO_TESTS, class_name="soft pad"),
+        ),
+        rx.cond(
+            State.failing_of != "",
+            rx.el.div(
+                rx.el.h3(State.failing_of),
+                result_table(State.failing_columns, State.failing_rows, "Failing rows"),
+                class_name="stack",
+            ),
+        ),
+        rx.cond(Shell.may_edit, _add_test(), rx.el.p(copy.EDITORS_WRITE, class_name="soft")),
+        class_name="stack loose",
+    )
+
+
+def _add_test() -> rx.Component:
+    def field(label: str, control: rx.Component, name: str) -> rx.Component:
+        return rx.el.div(rx.el.label(label, html_for=f"test-{name}"), control, class_name="field")
+
+    def text(name: str, placeholder: str) -> rx.Component:
+        return rx.el.input(
+            name=name,
+            id=f"test-{name}",
+            class_name="input",
+            placeholder=placeholder,
+            auto_complete="off",
+        )
+
+    return rx.el.form(
+        field(
+            "Column",
+            rx.fragment(
+                rx.el.input(
+                    name="column",
+                    id="test-column",
+                    class_name="input",
+                    auto_complete="off",
+                    custom_attrs={"list": "test-columns"},
+                ),
+                rx.el.datalist(
+                    rx.foreach(State.test_columns, lambda one: rx.el.option(value=one)),
+                    id="test-columns",
+                ),
+            ),
+            "column",
+        ),
+        field(
+            "Test",
+            rx.el.select(
+                *(rx.el.option(said, value=key) for key, said in copy.TESTS.items()),
+                name="kind",
+                id="test-kind",
+                value=State.test_kind,
+                on_change=State.choose_kind,
+                class_name="select",
+            ),
+            "kind",
+        ),
+        rx.match(
+            State.test_kind,
+            (
+                "accepted_values",
+                field("Values, parted by commas", text("values", "web, shop"), "values"),
+            ),
+            (
+                "relationships",
+                rx.fragment(
+                    field("Other dbt model", text("to", "stg_customers"), "to"),
+                    field("Its column", text("field", "id"), "field"),
+                ),
+            ),
+            rx.fragment(),
+        ),
+        button(
+            rx.cond(State.busy == "test", "Adding …", copy.ADD_TEST),
+            busy=State.busy == "test",
+            type="submit",
+        ),
+        rx.el.p(State.test_note, class_name="soft", role="status"),
+        on_submit=State.add_test,
+        class_name="test-form",
+    )
+
+
+def _changes() -> rx.Component:
+    def row(one: Any) -> rx.Component:
+        return rx.el.tr(
+            rx.el.td(time(one.at)),
+            rx.el.td(one.author),
+            rx.el.td(one.action, rx.cond(one.current, rx.el.span(", newest", class_name="soft"))),
+            rx.el.td(one.lines, class_name="num not-narrow"),
+            rx.el.td(
+                rx.el.div(
+                    button(copy.SHOW_CHANGES, on_click=State.show_diff(one.id)),
+                    rx.cond(
+                        one.restorable & ~one.current,
+                        button(
+                            copy.RESTORE,
+                            icon_name="rotate-ccw",
+                            busy=State.busy == "restore",
+                            refused=rx.cond(Shell.may_edit, "", copy.EDITORS_WRITE),
+                            on_click=State.restore(one.id),
+                        ),
+                    ),
+                    class_name="row wide",
+                ),
+                rx.cond(State.diff_of == one.id, _diff()),
+            ),
+        )
+
+    heads = [("When", ""), ("Who", ""), ("What", ""), ("Size", "num not-narrow"), ("", "")]
+    return rx.cond(
+        State.versions.length() > 0,
+        table(heads, rx.foreach(State.versions, row), "Changes"),
+        rx.el.p(copy.NO_CHANGES, class_name="soft pad"),
+    )
+
+
+def _diff() -> rx.Component:
+    return rx.cond(
+        State.diff.length() > 0,
+        diff_table(State.diff, "Then", "Saved now"),
+        rx.el.p(copy.NO_DIFFERENCE, class_name="soft pad"),
+    )
+
+
+def _used_by() -> rx.Component:
+    return rx.cond(
+        State.used_by.length() > 0,
+        rx.el.ul(
+            rx.foreach(
+                State.used_by,
+                lambda one: rx.el.li(
+                    rx.link(
+                        state_icon(one.state),
+                        one.name,
+                        href=one.href,
+                        unstyled=True,
+                        class_name="leaf",
+                    )
+                ),
+            ),
+            class_name="tree",
+        ),
+        rx.el.p(copy.NO_USE, class_name="soft pad"),
+    )

@@ -1,0 +1,288 @@
+"""Below the editor: preview, compiled SQL, tests, changes, used by."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import UUID
+
+import reflex as rx
+
+from etlfabric_dagster.errors import FabricError, NotFoundError
+from etlfabric_dagster.schemas.dbt_models import DbtTestOut, DbtVersion, TableResult
+from etlfabric_dagster.schemas.people import Role
+from etlfabric_dagster.services import (
+    dbt_editing,
+    dbt_history,
+    dbt_models,
+    dbt_test_files,
+    dbt_tests,
+    lineage,
+)
+from etlfabric_dagster.services.scope import org_scope
+from etlfabric_ui import formats, routes
+from etlfabric_ui.copy import models as copy
+from etlfabric_ui.state import diffs, results
+from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.dbt_models import NODE_STATES, DbtModelsState, href_of, path_in
+from etlfabric_ui.state.guards import Visit, guarded, problem_of
+from etlfabric_ui.views import Cell, ColumnHead, Problem
+from etlfabric_ui.views_data import DiffRow, LinkRow, TestRow, VersionRow
+
+ROWS = 20
+FAILING_ROWS = 100
+KEYS = tuple(key for key, _ in copy.PANELS)
+TEST_STATES = {
+    "pass": "succeeded",
+    "fail": "failed",
+    "error": "failed",
+    "warn": "warning",
+    "skipped": "skipped",
+}
+
+
+class DbtPanelsState(PageState, rx.State):
+    """What is known about the open file. Errors of its SQL are told beside the result."""
+
+    panel: str = "preview"
+    path: str = ""
+    error: Problem = Problem()
+    error_line: int = 0
+    columns: list[ColumnHead] = []
+    rows: list[list[Cell]] = []
+    said: str = ""
+    compiled: str = ""
+    tests: list[TestRow] = []
+    test_columns: list[str] = []
+    test_kind: str = "not_null"
+    test_note: str = ""
+    failing_of: str = ""
+    failing_columns: list[ColumnHead] = []
+    failing_rows: list[list[Cell]] = []
+    versions: list[VersionRow] = []
+    diff: list[DiffRow] = []
+    diff_of: str = ""
+    used_by: list[LinkRow] = []
+    _shown: list[list[Any]] = []
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def load(self, visit: Visit) -> None:
+        """The panel that the URL names, of the file that it names."""
+        self.problem = Problem()
+        path = path_in(str(self.router.url))
+        if path != self.path:
+            self._forget()
+            self.path = path
+        wanted = self.router.url.query_parameters.get("panel", "")
+        self.panel = wanted if wanted in KEYS else "preview"
+        if path:
+            await self._read(visit)
+        self.loaded = True
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def preview(self, visit: Visit, text: str) -> Any:
+        """First rows of the model with the editor's text, read-only."""
+        self.panel, self.busy, self.error, self.error_line = "preview", "preview", Problem(), 0
+        yield
+        began = time.perf_counter()
+        try:
+            found = await dbt_models.preview(
+                visit.actor, visit.org, self.path, limit=ROWS, content=text
+            )
+            self.columns, self.rows = results.heads(found.columns), results.cells(found)
+            self._shown = [list(row) for row in found.rows]
+            self.said = _said(found, time.perf_counter() - began)
+        except FabricError as exc:
+            self._tell(exc)
+        self.busy = ""
+        await self._mark()
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def compile(self, visit: Visit, text: str) -> Any:
+        """The SQL that Postgres gets for the editor's text."""
+        self.panel, self.busy, self.error, self.error_line = "compiled", "compile", Problem(), 0
+        yield
+        try:
+            found = await dbt_models.compiled(visit.actor, visit.org, self.path, content=text)
+            self.compiled = found.compiled_sql.strip()
+        except FabricError as exc:
+            self._tell(exc)
+        self.busy = ""
+        await self._mark()
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def download(self, _visit: Visit) -> Any:
+        """The previewed rows as CSV."""
+        text = results.csv_of([one.name for one in self.columns], self._shown)
+        name = self.path.rpartition("/")[2].rpartition(".")[0]
+        return rx.download(data=text, filename=f"{name}-preview.csv")
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def run_tests(self, visit: Visit) -> Any:
+        """A run of this model's tests and nothing else."""
+        async with org_scope(visit.actor, visit.org) as scope:
+            run = await dbt_tests.run(scope, self.path)
+        return rx.redirect(routes.to(routes.RUN, org_slug=visit.org, run_id=run.id))
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def show_failing(self, visit: Visit, unique_id: str) -> Any:
+        """Rows that a test finds now."""
+        self.busy, self.failing_of, self.error = "failing", "", Problem()
+        yield
+        try:
+            found = await dbt_tests.failing_rows(
+                visit.actor, visit.org, self.path, unique_id, limit=FAILING_ROWS
+            )
+            self.failing_columns = results.heads(found.columns)
+            self.failing_rows = results.cells(found)
+            self.failing_of = next((one.name for one in self.tests if one.id == unique_id), "")
+        except FabricError as exc:
+            self._tell(exc)
+        self.busy = ""
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def choose_kind(self, _visit: Visit, kind: str) -> None:
+        """The form asks for what this kind of test needs."""
+        self.test_kind = kind if kind in copy.TESTS else "not_null"
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def add_test(self, visit: Visit, form: dict[str, Any]) -> Any:
+        """Write the test into the YAML file beside the model."""
+        self.busy, self.error, self.test_note = "test", Problem(), ""
+        yield
+        values = tuple(v.strip() for v in str(form.get("values", "")).split(",") if v.strip())
+        try:
+            file = await dbt_test_files.add(
+                visit.actor,
+                visit.org,
+                self.path,
+                str(form.get("column", "")).strip(),
+                str(form.get("kind", "")),
+                values=values,
+                to=str(form.get("to", "")).strip(),
+                field=str(form.get("field", "")).strip(),
+            )
+            self.test_note = copy.TEST_ADDED.format(path=file.path)
+            await self._read(visit)
+        except FabricError as exc:
+            self._tell(exc)
+        self.busy = ""
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def show_diff(self, visit: Visit, version: str) -> None:
+        """From a version to the stored file."""
+        async with org_scope(visit.actor, visit.org) as scope:
+            old = await dbt_history.get(scope, self.path, _uuid(version))
+            try:
+                now = dbt_editing.text_of(await dbt_models.get(scope, self.path))
+            except NotFoundError:  # deleted
+                now = ""
+        self.diff = diffs.side_by_side(old.content or "", now)
+        self.diff_of = str(old.id)
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def restore(self, visit: Visit, version: str) -> Any:
+        """Store an older version again, as a new one."""
+        self.busy = "restore"
+        yield
+        await dbt_models.restore(visit.actor, visit.org, self.path, _uuid(version), draft=True)
+        self.busy, self.diff, self.diff_of = "", [], ""
+        await self._read(visit)
+        yield DbtModelsState.load
+
+    async def _read(self, visit: Visit) -> None:
+        async with org_scope(visit.actor, visit.org) as scope:
+            try:
+                model = await dbt_models.get(scope, self.path)
+            except NotFoundError:  # not stored yet; or missing, which the editor tells
+                model = None
+            if self.panel == "tests" and model is not None:
+                self.tests = [
+                    _test(one) for one in (await dbt_tests.list_tests(scope, self.path)).items
+                ]
+                self.test_columns = await self._columns_of()
+            elif self.panel == "changes":
+                found = (await dbt_history.list_versions(scope, self.path)).items
+                self.versions = [_version(one, n == 0) for n, one in enumerate(found)]
+            elif self.panel == "used":
+                self.used_by = _used_by(visit.org, self.path, await lineage.graph(scope))
+
+    async def _columns_of(self) -> list[str]:
+        files = await self.get_state(DbtModelsState)
+        name = self.path.rpartition("/")[2].rpartition(".")[0]
+        built = next((one.columns for one in files.completions if one.name == name), [])
+        return [one.name for one in built] or [one.name for one in self.columns]
+
+    async def _mark(self) -> None:
+        """The editor underlines the line that an error names."""
+        files = await self.get_state(DbtModelsState)
+        files.error, files.error_line = Problem(), self.error_line
+
+    def _tell(self, exc: FabricError) -> None:
+        self.error = problem_of(exc)
+        if exc.where.get("path") in (None, self.path):
+            self.error_line = int(exc.where.get("line") or 0)
+
+    def _forget(self) -> None:
+        self.error, self.error_line, self.said, self.compiled = Problem(), 0, "", ""
+        self.columns, self.rows, self._shown = [], [], []
+        self.tests, self.versions, self.diff, self.used_by = [], [], [], []
+        self.failing_of = self.diff_of = self.test_note = ""
+
+
+def _said(found: TableResult, seconds: float) -> str:
+    took = formats.duration(seconds)
+    if not found.rows:
+        return copy.NO_ROWS.format(took=took)
+    rows = formats.plural(len(found.rows), "row")
+    if found.truncated:
+        return copy.FIRST_ONLY.format(rows=rows, took=took, limit=ROWS)
+    return copy.PREVIEWED.format(rows=rows, took=took)
+
+
+def _test(one: DbtTestOut) -> TestRow:
+    state = TEST_STATES.get(one.status or "", "never_run")
+    failing = state in ("failed", "warning") and one.status != "error"
+    said = f"{one.failures:,} rows fail" if failing and one.failures else one.message or ""
+    return TestRow(
+        one.unique_id, one.name, one.column or "", state, said, moment(one.tested_at), failing
+    )
+
+
+def _version(one: DbtVersion, newest: bool) -> VersionRow:
+    return VersionRow(
+        id=str(one.id),
+        author=one.author or formats.UNKNOWN,
+        action=copy.ACTIONS.get(one.action, one.action),
+        at=moment(one.created_at),
+        lines=formats.plural(one.lines, "line"),
+        restorable=one.action != "delete",
+        current=newest,
+    )
+
+
+def _used_by(org: str, path: str, graph: Any) -> list[LinkRow]:
+    own = {node.id for node in graph.nodes if node.path == path}
+    below = {child for parent, child in graph.edges if parent in own}
+    return [
+        LinkRow(node.id, href_of(org, node.path), NODE_STATES[node.state])
+        for node in graph.nodes
+        if node.id in below and node.path
+    ]
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as exc:
+        raise NotFoundError("There is no such version.", "Choose one of the list.") from exc
