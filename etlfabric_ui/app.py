@@ -14,6 +14,7 @@ from etlfabric_ui.pages import login as doors
 from etlfabric_ui.pages.connection import connection
 from etlfabric_ui.pages.data import data
 from etlfabric_ui.pages.dbt_models import dbt_models
+from etlfabric_ui.pages.lineage import lineage
 from etlfabric_ui.pages.overview import home, overview
 from etlfabric_ui.pages.pipeline import pipeline
 from etlfabric_ui.pages.run import run
@@ -23,6 +24,7 @@ from etlfabric_ui.state.connection import ConnectionState
 from etlfabric_ui.state.data import DataState
 from etlfabric_ui.state.dbt_models import DbtModelsState
 from etlfabric_ui.state.dbt_panels import DbtPanelsState
+from etlfabric_ui.state.lineage import LineageState
 from etlfabric_ui.state.lists import ConnectionsState, PipelinesState, RunsState
 from etlfabric_ui.state.mounting import with_api
 from etlfabric_ui.state.overview import OverviewState
@@ -46,6 +48,7 @@ def _head() -> list[rx.Component]:
         ),
         rx.el.script(src="/panel-config.js"),
         rx.el.script(src="/panel.js"),
+        rx.el.script(src="/models.js"),
     ]
 
 
@@ -89,5 +92,7 @@ _add(
     DbtModelsState.load,
     DbtPanelsState.load,
 )
-_add(data, routes.DATA, "Data", Shell.enter, DataState.load)
+_add(data, routes.DATA, copy.DATA, Shell.enter, DataState.load)
+_add(data, routes.TABLE, copy.DATA, Shell.enter, DataState.load)
+_add(lineage, routes.LINEAGE, copy.LINEAGE, Shell.enter, LineageState.load)
 _add(schedules, routes.SCHEDULES, "Schedules", Shell.enter, SchedulesState.load)

@@ -47,6 +47,30 @@ class ColumnProfile(Value):
     min: str | None = None
     """As text, at most 200 characters; None where values have no order."""
     max: str | None = None
+    top: tuple[tuple[str, int], ...] = ()
+    """The five values met most, each with how often; as text, at most 100 characters."""
+
+
+class RowFilter(Value):
+    """Keeps rows by one column."""
+
+    column: str
+    kind: str
+    """`contains`, `equals`, `above`, `below`, `null`, `not_null` or `empty`."""
+    value: str = ""
+
+
+class RowPage(Value):
+    """Rows of a table, each value as text of at most 200 characters, and where to go on."""
+
+    columns: tuple[ColumnInfo, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    places: tuple[str, ...]
+    """Where each row stands, for `data.value`."""
+    next: str | None
+    """Cursor of the page behind; None for the last."""
+    mean_bytes: float
+    """Of a row as text, on this page; values are whole in it."""
 
 
 class Profile(Value):

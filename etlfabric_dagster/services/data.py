@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -21,12 +22,14 @@ from etlfabric_dagster.schemas.data import (
     ColumnProfile,
     DataLayer,
     Profile,
+    RowFilter,
+    RowPage,
     TableDetail,
     TableInfo,
 )
 from etlfabric_dagster.schemas.dbt_models import TableResult
 from etlfabric_dagster.schemas.streams import ColumnInfo
-from etlfabric_dagster.services import data_sql, dbt_models, paging, tenants
+from etlfabric_dagster.services import data_pages, data_sql, dbt_models, paging, tenants
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope
 
 PAGE = 100
@@ -133,20 +136,67 @@ async def rows(
     return await dbt_models.query(actor, slug, sql, limit=limit)
 
 
-async def profile(actor: Actor, slug: str, layer: DataLayer, table: str) -> Profile:
-    """Nulls, distinct values, least and greatest of each column, in at most 50,000 rows.
+async def page(
+    actor: Actor,
+    slug: str,
+    layer: DataLayer,
+    table: str,
+    *,
+    order_by: str | None = None,
+    descending: bool = False,
+    filters: tuple[RowFilter, ...] = (),
+    cursor: str | None = None,
+    limit: int = PAGE,
+) -> RowPage:
+    """Rows for people to look at: long values cut, paged by where the last row stands, so that a
+    page far behind costs what the first did. Views, whose rows stand nowhere, count rows instead.
+
+    Raises as `rows`.
+    """
+    detail, relation = await _open(actor, slug, layer, table)
+    asked = data_pages.Asked(order_by, descending, filters, cursor, limit)
+    sql = data_pages.statement(relation, detail, asked)
+    answer = await dbt_models.query(actor, slug, sql, limit=limit + 1)
+    return data_pages.page_of(answer.rows, detail, asked)
+
+
+async def value(
+    actor: Actor, slug: str, layer: DataLayer, table: str, column: str, place: str
+) -> str | None:
+    """One value, whole, as text; at most a million characters. Raises as `rows`, and NotFoundError
+    for a row that is not there any more.
+    """
+    detail, relation = await _open(actor, slug, layer, table)
+    sql = data_pages.one_value(relation, detail, column, place)
+    answer = await dbt_models.query(actor, slug, sql, limit=1)
+    if not answer.rows:
+        raise NotFoundError("That row is gone: the table was built anew.", "Load the page again.")
+    return answer.rows[0][0]
+
+
+async def profile(
+    actor: Actor,
+    slug: str,
+    layer: DataLayer,
+    table: str,
+    *,
+    limit: int | None = data_sql.PROFILED_ROWS,
+) -> Profile:
+    """Nulls, distinct values, least, greatest and most frequent of each column, in at most `limit`
+    rows; None = all.
 
     Raises as `rows`.
     """
     detail, relation = await _open(actor, slug, layer, table)
     columns = detail.column_list[: data_sql.MAX_PROFILED_COLUMNS]
-    answer = await dbt_models.query(actor, slug, data_sql.profile(relation, detail), limit=1)
+    sql = data_sql.profile(relation, detail, limit)
+    answer = await dbt_models.query(actor, slug, sql, limit=1)
     values = iter(answer.rows[0])
     looked_at = int(next(values))
     return Profile(
-        rows=min(looked_at, data_sql.PROFILED_ROWS),
-        complete=looked_at <= data_sql.PROFILED_ROWS,
-        columns=tuple(_profile_of(column, [next(values) for _ in range(4)]) for column in columns),
+        rows=looked_at if limit is None else min(looked_at, limit),
+        complete=limit is None or looked_at <= limit,
+        columns=tuple(_profile_of(column, [next(values) for _ in range(5)]) for column in columns),
     )
 
 
@@ -245,7 +295,7 @@ def _info(row: RowMapping) -> TableInfo:
 
 
 def _profile_of(column: ColumnInfo, values: list[Any]) -> ColumnProfile:
-    nulls, distinct, least, greatest = values
+    nulls, distinct, least, greatest, top = values
     return ColumnProfile(
         name=column.name,
         type=column.type,
@@ -253,6 +303,7 @@ def _profile_of(column: ColumnInfo, values: list[Any]) -> ColumnProfile:
         distinct=int(distinct),
         min=least,
         max=greatest,
+        top=tuple((str(text), int(times)) for text, times in json.loads(top or "[]")),
     )
 
 

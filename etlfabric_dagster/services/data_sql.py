@@ -59,14 +59,14 @@ def rows(
     return f"{everything(relation)}{order} LIMIT {limit} OFFSET {offset}"
 
 
-def profile(relation: str, detail: TableDetail) -> str:
-    """One row: rows looked at (one more than the limit when there are more), then four values for
-    each column.
+def profile(relation: str, detail: TableDetail, limit: int | None = PROFILED_ROWS) -> str:
+    """One row: rows looked at (one more than the limit when there are more), then five values for
+    each column. No limit: all rows.
     """
     columns = detail.column_list[:MAX_PROFILED_COLUMNS]
     parts = ", ".join(["count(*)", *(_profiled(column) for column in columns)])
-    sample = f"{everything(relation)} LIMIT {PROFILED_ROWS + 1}"
-    return f"SELECT {parts} FROM ({sample}) AS sample"  # noqa: S608
+    sample = everything(relation) + ("" if limit is None else f" LIMIT {limit + 1}")
+    return f"WITH sample AS MATERIALIZED ({sample}) SELECT {parts} FROM sample"  # noqa: S608
 
 
 def _profiled(column: ColumnInfo) -> str:
@@ -74,4 +74,9 @@ def _profiled(column: ColumnInfo) -> str:
     ends = "NULL, NULL"
     if _ORDERED.match(column.type):
         ends = f"left(min({name})::text, 200), left(max({name})::text, 200)"
-    return f"count(*) - count({name}), count(DISTINCT {name}::text), {ends}"
+    top = (
+        "(SELECT json_agg(json_build_array(v, n)) FROM (SELECT left("  # noqa: S608
+        f"{name}::text, 100) AS v, count(*) AS n FROM sample WHERE {name} IS NOT NULL GROUP BY 1"
+        " ORDER BY 2 DESC, 1 LIMIT 5) AS met)::text"
+    )
+    return f"count(*) - count({name}), count(DISTINCT {name}::text), {ends}, {top}"

@@ -170,7 +170,9 @@ async def preview(
 ) -> TableResult:
     """First rows of a model, run read-only; nothing is written.
 
-    With `content`, of the model as it would be with that text. Raises TransformError, and NotAnsweredYetError after `wait_s`.
+    With `content`, of the model as it would be with that text.
+
+    Raises TransformError, and NotAnsweredYetError after `wait_s`.
     """
     async with org_scope(actor, slug) as scope:
         org_id = scope.org_id

@@ -103,7 +103,7 @@ function changed(view, props, parts) {
   keep(props.current, dirty ? text : null, parts.base);
   if (dirty !== parts.dirty) {
     parts.dirty = dirty;
-    props.current.onDirty?.(dirty);
+    props.current.onDirty?.(parts.name, dirty);
   }
 }
 
@@ -133,7 +133,7 @@ export function SqlEditor(given) {
   props.current = given;
 
   useEffect(() => { // one editor a file
-    const parts = { locked: new Compartment(), base: given.version, dirty: false };
+    const parts = { locked: new Compartment(), name: given.name, base: given.version, dirty: false };
     const mine = kept(given);
     const text = mine.text === null || given.readOnly ? given.value || "" : mine.text;
     if (mine.text !== null && mine.version !== null) parts.base = mine.version;
@@ -144,7 +144,7 @@ export function SqlEditor(given) {
     made.parts = parts;
     view.current = made;
     parts.dirty = text !== (given.value || "");
-    if (parts.dirty) given.onDirty?.(true);
+    if (parts.dirty) given.onDirty?.(given.name, true);
     const media = matchMedia(NARROW);
     const relock = () => made.dispatch({ effects: parts.locked.reconfigure(locked(props.current, media.matches)) });
     media.addEventListener("change", relock);

@@ -8,10 +8,6 @@ import reflex as rx
 from reflex.components.component import NoSSRComponent
 from reflex.event import passthrough_event_spec
 
-_TEXT: Any = rx.EventHandler[passthrough_event_spec(str)]
-_TEXT_AND_VERSION: Any = rx.EventHandler[passthrough_event_spec(str, str)]
-_FLAG: Any = rx.EventHandler[passthrough_event_spec(bool)]
-
 
 class SqlEditor(NoSSRComponent):
     """Owns its text until it is asked for it: by its keys, or by a button with `data-editor`."""
@@ -55,12 +51,12 @@ class SqlEditor(NoSSRComponent):
     error_line: rx.Var[int]
     error_said: rx.Var[str]
 
-    on_save: _TEXT_AND_VERSION
-    on_preview: _TEXT
-    on_compile: _TEXT
-    on_format: _TEXT
-    on_compare: _TEXT
-    on_dirty: _FLAG
+    on_save: rx.EventHandler[passthrough_event_spec(str, str)]
+    on_preview: rx.EventHandler[passthrough_event_spec(str)]
+    on_compile: rx.EventHandler[passthrough_event_spec(str)]
+    on_format: rx.EventHandler[passthrough_event_spec(str)]
+    on_compare: rx.EventHandler[passthrough_event_spec(str)]
+    on_dirty: rx.EventHandler[passthrough_event_spec(str, bool)]
 
 
 def asks(what: str, **props: Any) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def diff_table(rows: Any, left: Any, right: Any) -> rx.Component:
 
     return rx.el.div(
         rx.el.table(
+            rx.el.colgroup(*(rx.el.col(class_name=kind) for kind in ("at", "", "at", ""))),
             rx.el.thead(
                 rx.el.tr(
                     rx.el.th(left, col_span=2, scope="col"),

@@ -77,3 +77,47 @@ NAME_DIFFERS = "That is not the name of this file."
 NAME_TAKEN = "There is a file {path} already. Choose another name."
 EXAMPLE = "select *\nfrom {{{{ ref('{name}') }}}}\nlimit 100\n"
 EXAMPLE_PLAIN = "select 1 as id\n"
+
+# ── Lineage ──
+LINEAGE = "Lineage"
+FIND_TABLE = "Find a table"
+BANDS = {"source": "Connection", "raw": "Raw", "staging": "Staging", "marts": "Marts"}
+NODE_STATES = {
+    "succeeded": "fresh",
+    "late": "late",
+    "failed": "failed",
+    "never_run": "never built",
+}
+FOLDED = {
+    "source": "{pipeline}: {count} streams",
+    "raw": "{pipeline}: {count} raw tables",
+    "staging": "{pipeline}: {count} staging models",
+}
+FOLDED_NOTE = (
+    "More than 100 tables: raw and staging are folded per pipeline. Focus a table for all."
+)
+NOT_BUILT = "It has no columns yet: it was not built."
+
+# ── Data ──
+DATA = "Data"
+SEARCH_TABLES = "Search tables"
+NOTHING_IN = "Nothing in {schema} yet. The first run fills it."
+TABS = (("rows", "Rows"), ("columns", "Columns"), ("profile", "Profile"), ("sql", "SQL"))
+DOWNLOAD = "Download CSV"
+SAMPLED = "From a sample of {rows} rows"
+ALL_ROWS = "From all {rows} rows"
+WHOLE_TABLE = "Whole table"
+PROFILING = "Looking at the values …"
+RUN_QUERY = "Run"
+QUERY_HELP = "One select, run as your read-only login. Tables go by their name, without a schema."
+NO_ROWS_HERE = "No rows."
+VALUES_CUT = "Long values are cut; press one to read it whole."
+FILTERS = {
+    "contains": "contains",
+    "equals": "is",
+    "above": "is above",
+    "below": "is below",
+    "null": "is NULL",
+    "not_null": "is not NULL",
+    "empty": "is ''",
+}

@@ -183,7 +183,7 @@ def _file_head() -> rx.Component:
                     ),
                     button(
                         "Compile",
-                        busy=Panels.busy == "compile",
+                        busy=Panels.busy == "compiled",
                         title="⇧⌘↵",
                         custom_attrs=asks("compile"),
                     ),
@@ -310,7 +310,7 @@ def _editor() -> rx.Component:
         offer_number=State.offer_number,
         error_line=State.error_line,
         error_said=State.error.message,
-        on_save=State.save,
+        on_save=lambda text, version: [Panels.clear(), State.save(text, version)],
         on_format=State.format,
         on_compare=State.compare,
         on_dirty=State.mark_dirty,

@@ -72,7 +72,12 @@ def _error() -> rx.Component:
 def _preview() -> rx.Component:
     return rx.cond(
         State.busy == "preview",
-        rx.el.p(copy.RUNNING_READ_ONLY, class_name="soft pad late-shown", role="status"),
+        rx.el.p(
+            copy.RUNNING_READ_ONLY,
+            button("Stop", on_click=State.stop),
+            class_name="soft pad row late-shown",
+            role="status",
+        ),
         rx.cond(
             State.said != "",
             rx.el.div(
@@ -256,14 +261,18 @@ def _changes() -> rx.Component:
                     ),
                     class_name="row wide",
                 ),
-                rx.cond(State.diff_of == one.id, _diff()),
             ),
+            custom_attrs={"aria-selected": rx.cond(State.diff_of == one.id, "true", "false")},
         )
 
     heads = [("When", ""), ("Who", ""), ("What", ""), ("Size", "num not-narrow"), ("", "")]
     return rx.cond(
         State.versions.length() > 0,
-        table(heads, rx.foreach(State.versions, row), "Changes"),
+        rx.el.div(
+            table(heads, rx.foreach(State.versions, row), "Changes"),
+            rx.cond(State.diff_of != "", _diff()),
+            class_name="stack loose",
+        ),
         rx.el.p(copy.NO_CHANGES, class_name="soft pad"),
     )
 

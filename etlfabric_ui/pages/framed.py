@@ -11,7 +11,12 @@ from etlfabric_ui.components.frame import FrameProps, frame
 from etlfabric_ui.components.panels import problem_panel
 from etlfabric_ui.state.shell import Shell
 
-BUILT = frozenset({"overview", "connections", "pipelines", "runs", "dbt-models", "data", "schedules"})
+BUILT = frozenset(
+    {
+        *("overview", "connections", "pipelines", "runs"),
+        *("dbt-models", "lineage", "data", "schedules"),
+    }
+)
 """Page types that the menu may name."""
 
 PROPS = FrameProps(

@@ -1,142 +1,451 @@
-"""Data: tables of marts, staging and raw, and their rows, read as the org's read-only login."""
+"""Data: tables of marts, staging and raw, and what is in them, read as the org's own login."""
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import reflex as rx
+from pydantic import ValidationError
 
-from etlfabric_dagster.schemas.dbt_models import TableResult
+from etlfabric_dagster.errors import FabricError, NotFoundError
+from etlfabric_dagster.schemas.data import DataLayer, LineageNode, Profile, RowFilter, TableDetail
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import dbt_models
+from etlfabric_dagster.services import data, dbt_models, lineage, pipelines
+from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes
-from etlfabric_ui.state.base import PageState
-from etlfabric_ui.state.guards import Visit, guarded
+from etlfabric_ui.copy import models as copy
+from etlfabric_ui.state import results
+from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.dbt_models import NODE_STATES, completions_of, href_of
+from etlfabric_ui.state.guards import Visit, guarded, problem_of
 from etlfabric_ui.views import Cell, ColumnHead, Problem, TableRef
+from etlfabric_ui.views_data import ColumnRow, Completion, FilterChip, ProfileRow, TableFacts
 
 PAGE = 100
 SCHEMAS = ("marts", "staging", "raw")
-LONG = 200
-NUMERIC = ("int", "numeric", "double", "real", "bigint", "smallint", "float")
-
-TABLES = """
-select n.nspname, c.relname, c.relkind::text, c.reltuples::bigint
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname ~ '^tenant_[0-9a-f]{32}_(marts|staging|raw)$'
-  and c.relkind in ('r', 'v', 'm', 'p') and c.relname !~ '^_dlt'
-  and has_table_privilege(c.oid, 'select')
-order by 1, 2
-"""
-"""What the login may read: its org's own schemas only."""
+TABLES = 500
+"""Listed in the tree; the search finds the others."""
+SAMPLE = 10_000
+QUERY_ROWS = 1_000
+TABS = tuple(key for key, _ in copy.TABS)
 
 
 class DataState(PageState, rx.State):
-    """The table that the URL names, one page of it."""
+    """The table that the URL names: its rows, columns, profile, or a query beside it."""
 
     tables: list[TableRef] = []
     query: str = ""
+    nothing: bool = False
     table: str = ""
+    tab: str = "rows"
+    facts: TableFacts = TableFacts("", "", "", moment(None))
+    size: str = ""
+    error: Problem = Problem()
+
     columns: list[ColumnHead] = []
     rows: list[list[Cell]] = []
-    page_number: int = 0
-    more: bool = False
     shown: str = ""
-    _every: list[TableRef] = []
-    _schemas: dict[str, str] = {}
-    """Short name → schema in the database."""
+    more: bool = False
+    page_number: int = 0
+    order_by: str = ""
+    descending: bool = False
+    chips: list[FilterChip] = []
+    filter_column: str = ""
+    filter_kind: str = "contains"
+    cell_title: str = ""
+    cell_text: str = ""
+
+    column_rows: list[ColumnRow] = []
+    profile_rows: list[ProfileRow] = []
+    profiled: str = ""
+    sampled: bool = False
+
+    completions: list[Completion] = []
+    keep: str = ""
+    query_columns: list[ColumnHead] = []
+    query_rows: list[list[Cell]] = []
+    query_said: str = ""
+    _filters: list[dict[str, str]] = []
+    _cursors: list[str] = []
+    _next: str = ""
+    _places: list[str] = []
+    _answer: list[list[Any]] = []
+    _asked: int = 0
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def load(self, visit: Visit) -> None:
-        """The list, and the rows of the table in the URL."""
-        self.problem = Problem()
-        found = await dbt_models.query(visit.actor, visit.org, TABLES, limit=1000)
-        self._schemas = {_short(str(row[0])): str(row[0]) for row in found.rows}
-        self._every = _tables(found)
-        wanted = self.router.url.query_parameters.get("table", "")
-        names = [f"{one.schema}.{one.name}" for one in self._every]
-        self.table = wanted if wanted in names else next(iter(names), "")
-        self.page_number, self.query = 0, ""
-        self._filter()
+    async def load(self, visit: Visit) -> Any:
+        """The tree, and what the URL asks of its table."""
+        self.problem, self.error = Problem(), Problem()
+        schema, name = _named(str(self.router.url))
+        await self._read_tree(visit)
+        if not name:
+            self.loaded = True
+            first = next(iter(self.tables), None)
+            if first is None:
+                self.nothing, self.table = True, ""
+                return None
+            base = routes.to(routes.DATA, org_slug=visit.org)
+            return rx.redirect(f"{base}/{first.schema}/{quote(first.name)}", replace=True)
+        if f"{schema}.{name}" != self.table:
+            self._forget()
+        given = self.router.url.query_parameters
+        self.tab = given.get("tab", "") if given.get("tab") in TABS else "rows"
+        await self._describe(visit, schema, name)
+        self._read_url(given)
         self.loaded = True
-        if self.table:
-            await self._read(visit)
+        await self._read_tab(visit)
+        return None
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def search(self, _visit: Visit, query: str) -> None:
+    async def search(self, visit: Visit, query: str) -> None:
         """Tables whose name contains it."""
         self.query = query[:60]
-        self._filter()
+        await self._read_tree(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def sort(self, visit: Visit, column: str) -> Any:
+        """By a column: upwards, downwards, and back to no order."""
+        if column != self.order_by:
+            self.order_by, self.descending = column, False
+        elif not self.descending:
+            self.descending = True
+        else:
+            self.order_by, self.descending = "", False
+        return self._to_url(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def add_filter(self, visit: Visit, form: dict[str, Any]) -> Any:
+        """Keep rows by a column."""
+        one = {key: str(form.get(key, ""))[:500] for key in ("column", "kind", "value")}
+        if one["kind"] in copy.FILTERS and one["column"] in [head.name for head in self.columns]:
+            kept = [old for old in self._filters if old["column"] != one["column"]]
+            self._filters = [*kept, one]
+        return self._to_url(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def drop_filter(self, visit: Visit, column: str) -> Any:
+        """Without the filter of a column; "" drops all."""
+        self._filters = [one for one in self._filters if column and one["column"] != column]
+        return self._to_url(visit)
 
     @rx.event
     @guarded(Role.VIEWER)
     async def turn(self, visit: Visit, by: int) -> None:
-        """Another page of rows."""
-        self.page_number = max(0, self.page_number + (1 if by > 0 else -1))
-        await self._read(visit)
+        """The page behind or before."""
+        if by > 0 and self._next:
+            self._cursors, self.page_number = [*self._cursors, self._next], self.page_number + 1
+        elif by < 0 and self.page_number:
+            self._cursors, self.page_number = self._cursors[:-1], self.page_number - 1
+        await self._read_rows(visit)
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def open(self, visit: Visit, table: str) -> Any:
-        """Another table."""
-        if table in [f"{one.schema}.{one.name}" for one in self._every]:
-            self.table, self.page_number = table, 0
-            self._filter()
-            await self._read(visit)
-            base = routes.to(routes.DATA, org_slug=visit.org)
-            return rx.redirect(f"{base}?table={table}", replace=True)
-        return None
+    async def open_cell(self, visit: Visit, row: int, column: int) -> None:
+        """One value, whole."""
+        self.error = Problem()
+        if not (0 <= row < len(self._places) and 0 <= column < len(self.columns)):
+            return
+        name = self.columns[column].name
+        schema, _, table = self.table.partition(".")
+        if self._places[row]:
+            try:
+                text = await data.value(
+                    visit.actor, visit.org, DataLayer(schema), table, name, self._places[row]
+                )
+            except FabricError as exc:
+                self.error = problem_of(exc)
+                return
+        else:
+            text = self.rows[row][column].text
+        self.cell_title, self.cell_text = name, _pretty(text)
 
-    async def _read(self, visit: Visit) -> None:
-        schema, _, name = self.table.partition(".")
-        offset = self.page_number * PAGE
-        source = f"{_quoted(self._schemas[schema])}.{_quoted(name)}"
-        sql = f"select * from {source} order by 1 limit {PAGE + 1} offset {offset}"  # noqa: S608
-        found = await dbt_models.query(visit.actor, visit.org, sql, limit=PAGE + 1)
-        self.columns = [
-            ColumnHead(one.name, one.type, one.type.startswith(NUMERIC)) for one in found.columns
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def close_cell(self, _visit: Visit) -> None:
+        """Back to the rows."""
+        self.cell_title = self.cell_text = ""
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def download(self, visit: Visit) -> Any:
+        """The whole table, streamed by the API to this browser's session."""
+        schema, _, table = self.table.partition(".")
+        async with org_scope(visit.actor, visit.org) as scope:
+            scope.require_active()
+            await data.describe(scope, data.layer_named(schema), table)
+        path = f"/api/v1/orgs/{visit.org}/data/{schema}/{quote(table, safe='')}/csv"
+        return rx.call_script(f"window.etlfabricDownload({json.dumps(path)})")
+
+    @rx.event(background=True)
+    @guarded(Role.VIEWER)
+    async def profile(self, visit: Visit, whole: bool) -> Any:
+        """Look at the values: of a sample, or of all rows."""
+        async with self:
+            self._asked += 1
+            number, table, self.busy, self.error = self._asked, self.table, "profile", Problem()
+        schema, _, name = table.partition(".")
+        found = refused = None
+        try:
+            found = await data.profile(
+                visit.actor,
+                visit.org,
+                data.layer_named(schema),
+                name,
+                limit=None if whole else SAMPLE,
+            )
+        except FabricError as exc:
+            refused = exc
+        async with self:
+            if number != self._asked:
+                return
+            self.busy = ""
+            if refused is not None:
+                self.error = problem_of(refused)
+            elif found is not None:
+                self.profile_rows = _profile_rows(found)
+                said = copy.ALL_ROWS if found.complete else copy.SAMPLED
+                self.profiled = said.format(rows=formats.exact(found.rows))
+                self.sampled = not found.complete
+
+    @rx.event(background=True)
+    @guarded(Role.VIEWER)
+    async def run_query(self, visit: Visit, sql: str) -> Any:
+        """Rows of a select, as the read-only login."""
+        async with self:
+            self._asked += 1
+            number, self.busy, self.error = self._asked, "query", Problem()
+        began = time.perf_counter()
+        found = refused = None
+        try:
+            found = await dbt_models.query(visit.actor, visit.org, sql, limit=QUERY_ROWS)
+        except FabricError as exc:
+            refused = exc
+        async with self:
+            if number != self._asked:
+                return
+            self.busy = ""
+            if refused is not None:
+                self.error = problem_of(refused)
+                return
+            assert found is not None
+            took = formats.duration(time.perf_counter() - began)
+            self.query_columns, self.query_rows = (
+                results.heads(found.columns),
+                results.cells(found)[:PAGE],
+            )
+            self._answer = [list(row) for row in found.rows]
+            rows = formats.plural(len(found.rows), "row")
+            first = PAGE if len(found.rows) > PAGE else 0
+            self.query_said = (
+                copy.FIRST_ONLY.format(rows=rows, took=took, limit=first)
+                if first
+                else copy.PREVIEWED.format(rows=rows, took=took)
+            )
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def stop(self, _visit: Visit) -> None:
+        """Wait no longer; the statement itself ends by its time limit."""
+        self._asked += 1
+        self.busy = ""
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def download_answer(self, _visit: Visit) -> Any:
+        """The query's rows as CSV, at most 1,000."""
+        text = results.csv_of([one.name for one in self.query_columns], self._answer)
+        return rx.download(data=text, filename="query.csv")
+
+    async def _read_tree(self, visit: Visit) -> None:
+        async with org_scope(visit.actor, visit.org) as scope:
+            found = (await data.list_tables(scope, q=self.query or None, limit=TABLES)).items
+        self.nothing = not found and not self.query
+        self.tables = sorted(
+            (
+                TableRef(
+                    str(one.db_schema),
+                    one.name,
+                    "view" if one.kind == "view" else formats.estimate(one.rows_estimate),
+                    f"{one.db_schema}.{one.name}" == self.table,
+                )
+                for one in found
+            ),
+            key=lambda one: (SCHEMAS.index(one.schema), one.name),
+        )
+
+    async def _describe(self, visit: Visit, schema: str, name: str) -> None:
+        """The head of the page and the columns; small things that the catalog knows."""
+        layer = data.layer_named(schema)
+        async with org_scope(visit.actor, visit.org) as scope:
+            detail = await data.describe(scope, layer, name)
+            try:
+                graph = await lineage.graph(scope, focus=f"{schema}.{name}", depth=0)
+            except NotFoundError:  # a table that no pipeline loads any more
+                graph = None
+            node = graph.nodes[0] if graph else None
+            policies: dict[str, str] = {}
+            for pipeline in node.pipelines if node and layer is DataLayer.RAW else ():
+                for one in (await pipelines.get(scope, pipeline)).streams:
+                    if one.table == name:
+                        policies |= {key: str(kept.policy) for key, kept in one.columns.items()}
+            if self.tab == "sql":
+                whole, columns = await lineage.graph(scope), await data.columns_of(scope)
+                self.completions = completions_of(whole, columns)
+        self.table = f"{schema}.{name}"
+        self.keep = f"{visit.actor.user_id}:{visit.org}"
+        self.facts = _facts(visit.org, detail, node)
+        self.columns = results.heads(detail.column_list)
+        self.column_rows = [
+            ColumnRow(
+                one.name,
+                one.type,
+                "yes" if one.nullable else "no",
+                policies.get(one.name, "keep") if layer is DataLayer.RAW else formats.UNKNOWN,
+                "",
+            )
+            for one in detail.column_list
         ]
-        self.more = len(found.rows) > PAGE
-        self.rows = [[_cell(value) for value in row] for row in found.rows[:PAGE]]
-        last = offset + len(self.rows)
-        self.shown = f"{offset + 1:,}–{last:,}" if self.rows else "No rows"
-
-    def _filter(self) -> None:
+        self._estimate = detail.rows_estimate
         self.tables = [
             TableRef(one.schema, one.name, one.rows, f"{one.schema}.{one.name}" == self.table)
-            for one in self._every
-            if self.query.lower() in one.name
+            for one in self.tables
         ]
 
+    _estimate: int | None = None
 
-def _tables(found: TableResult) -> list[TableRef]:
-    """Marts first. Views have no estimate."""
-    refs = [
-        TableRef(
-            _short(str(schema)), str(name), formats.estimate(int(rows)) if kind == "r" else "view"
+    async def _read_tab(self, visit: Visit) -> None:
+        if self.tab == "rows":
+            await self._read_rows(visit)
+
+    async def _read_rows(self, visit: Visit) -> None:
+        schema, _, name = self.table.partition(".")
+        try:
+            found = await data.page(
+                visit.actor,
+                visit.org,
+                DataLayer(schema),
+                name,
+                order_by=self.order_by or None,
+                descending=self.descending,
+                filters=tuple(RowFilter(**one) for one in self._filters),
+                cursor=self._cursors[-1] if self._cursors else None,
+                limit=PAGE,
+            )
+        except FabricError as exc:
+            self.error, self.rows, self.shown = problem_of(exc), [], ""
+            self.more = False
+            return
+        self.error = Problem()
+        right = [head.right for head in self.columns]
+        self.rows = [
+            [results.cell(value, num) for value, num in zip(row, right, strict=True)]
+            for row in found.rows
+        ]
+        self._places, self._next = list(found.places), found.next or ""
+        self.more = bool(found.next)
+        start = self.page_number * PAGE
+        self.shown = f"{start + 1:,}–{start + len(self.rows):,}" if self.rows else ""
+        if not self._filters:
+            whole = self._estimate if found.next or self.page_number else len(self.rows)
+            known = whole is not None and self.rows
+            self.size = f"≈ {formats.size(round(found.mean_bytes * whole))}" if known else ""  # type: ignore[operator]
+
+    def _read_url(self, given: Any) -> None:
+        """Order and filters from the URL; what names no column is left out."""
+        names = [head.name for head in self.columns]
+        sort = given.get("sort", "")
+        column = sort.removeprefix("-")
+        self.order_by = column if column in names else ""
+        self.descending = bool(self.order_by) and sort.startswith("-")
+        self._filters = [one for one in _filters(given.get("where", "")) if one["column"] in names]
+        self.chips = [
+            FilterChip(one["column"], f"{one['column']} {copy.FILTERS[one['kind']]} {one['value']}")
+            for one in self._filters
+        ]
+        self._cursors, self.page_number = [], 0
+        if not self.filter_column and names:
+            self.filter_column = names[0]
+
+    def _to_url(self, visit: Visit) -> Any:
+        schema, _, name = self.table.partition(".")
+        wanted = {
+            "sort": ("-" if self.descending else "") + self.order_by,
+            "where": json.dumps(self._filters) if self._filters else "",
+        }
+        given = urlencode({key: value for key, value in wanted.items() if value})
+        base = f"{routes.to(routes.DATA, org_slug=visit.org)}/{schema}/{quote(name)}"
+        return rx.redirect(f"{base}?{given}" if given else base, replace=True)
+
+    def _forget(self) -> None:
+        self.rows, self.profile_rows, self.query_rows, self.query_columns = [], [], [], []
+        self.profiled = self.query_said = self.size = self.shown = self.filter_column = ""
+        self.cell_title = self.cell_text = self.busy = ""
+        self._asked += 1
+
+
+def _named(url: str) -> tuple[str, str]:
+    """Schema and table of a URL of this page."""
+    _, _, rest = urlsplit(url).path.partition("/data")
+    schema, _, name = rest.strip("/").partition("/")
+    return unquote(schema), unquote(name)
+
+
+def _filters(text: str) -> list[dict[str, str]]:
+    try:
+        found = [RowFilter.model_validate(one) for one in json.loads(text or "[]")]
+    except (ValueError, TypeError, ValidationError):
+        return []
+    return [one.model_dump() for one in found if one.kind in copy.FILTERS]
+
+
+def _facts(org: str, detail: TableDetail, node: LineageNode | None) -> TableFacts:
+    schema, name = str(detail.db_schema), detail.name
+    graph = routes.to(routes.LINEAGE, org_slug=org)
+    return TableFacts(
+        schema=schema,
+        name=name,
+        rows="view" if detail.kind == "view" else f"{formats.estimate(detail.rows_estimate)} rows",
+        fresh=moment(node.fresh_at if node else None),
+        state=NODE_STATES[node.state] if node else "",
+        sql_href=href_of(org, node.path) if node and node.path else "",
+        lineage_href=f"{graph}?{urlencode({'focus': f'{schema}.{name}'})}" if node else "",
+    )
+
+
+def _profile_rows(found: Profile) -> list[ProfileRow]:
+    return [
+        ProfileRow(
+            name=one.name,
+            type=one.type,
+            nulls=formats.percent(one.nulls, found.rows),
+            distinct=formats.exact(one.distinct),
+            least=_value(one.min),
+            greatest=_value(one.max),
+            top=[f"{times:,} × {_value(text)}" for text, times in one.top if times > 1],
         )
-        for schema, name, kind, rows in found.rows
+        for one in found.columns
     ]
-    return sorted(refs, key=lambda one: (SCHEMAS.index(one.schema), one.name))
 
 
-def _short(schema: str) -> str:
-    """`tenant_…_marts` → `marts`."""
-    return schema.rpartition("_")[2]
+def _value(text: str | None) -> str:
+    return formats.UNKNOWN if text is None else text or "''"
 
 
-def _cell(value: Any) -> Cell:
-    if value is None:
-        return Cell("NULL", "null")
-    if isinstance(value, bool):
-        return Cell(str(value).lower())
-    if isinstance(value, int | float):
-        return Cell(f"{value:,}" if isinstance(value, int) else str(value), "num")
-    text = str(value)
-    return Cell("''", "null") if text == "" else Cell(text[:LONG])
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
+def _pretty(text: str | None) -> str:
+    """JSON in lines; everything else as it is."""
+    if text is None:
+        return "NULL"
+    if text[:1] in "{[":
+        try:
+            return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        except ValueError:
+            return text
+    return text if text else "''"

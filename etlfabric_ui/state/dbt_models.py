@@ -93,43 +93,57 @@ class DbtModelsState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def mark_dirty(self, _visit: Visit, dirty: bool) -> None:
+    async def mark_dirty(self, _visit: Visit, path: str, dirty: bool) -> None:
         """The editor tells when its text begins or ceases to differ from the stored one."""
+        if path != self.path:
+            return
         self.dirty = bool(dirty)
         if dirty:
             self.note = ""
 
-    @rx.event
+    @rx.event(background=True)
     @guarded(Role.EDITOR)
     async def save(self, visit: Visit, text: str, version: str) -> Any:
         """Parse and store; what does not compile is kept as a draft."""
-        self.busy, self.error, self.error_line, self.note = "save", Problem(), 0, ""
-        yield
+        async with self:
+            self.busy, self.error, self.error_line, self.note = "save", Problem(), 0, ""
+            path = self.path
+        stored = refused = None
         try:
-            model = await dbt_models.put(
-                visit.actor, visit.org, self.path, text, draft=True, expected=version
+            stored = await dbt_models.put(
+                visit.actor, visit.org, path, text, draft=True, expected=version
             )
-        except EditedMeanwhileError as exc:
-            await self._came_second(visit, exc)
         except FabricError as exc:
-            self._tell(exc)
-        else:
-            self._stored(model)
-            await self._read_tree(visit, self.path)
-        self.busy = ""
+            refused = exc
+        async with self:
+            self.busy = ""
+            if path != self.path:  # another file is open by now
+                return
+            if isinstance(refused, EditedMeanwhileError):
+                await self._came_second(visit, refused)
+            elif refused is not None:
+                self._tell(refused)
+            elif stored is not None:
+                self._stored(stored)
+                await self._read_tree(visit, path)
 
-    @rx.event
+    @rx.event(background=True)
     @guarded(Role.EDITOR)
     async def format(self, visit: Visit, text: str) -> Any:
         """Offer the text in one style; nothing is stored."""
-        self.busy = "format"
-        yield
+        async with self:
+            self.busy = "format"
+        refused, offered = None, ""
         try:
-            self._offer(await dbt_editing.format_sql(visit.actor, visit.org, text))
-            self.error, self.error_line = Problem(), 0
+            offered = await dbt_editing.format_sql(visit.actor, visit.org, text)
         except FabricError as exc:
-            self._tell(exc)
-        self.busy = ""
+            refused = exc
+        async with self:
+            self.busy, self.error, self.error_line = "", Problem(), 0
+            if refused is not None:
+                self._tell(refused)
+            else:
+                self._offer(offered)
 
     @rx.event
     @guarded(Role.EDITOR)

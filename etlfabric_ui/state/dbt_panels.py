@@ -64,6 +64,7 @@ class DbtPanelsState(PageState, rx.State):
     diff_of: str = ""
     used_by: list[LinkRow] = []
     _shown: list[list[Any]] = []
+    _asked: int = 0
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -75,43 +76,62 @@ class DbtPanelsState(PageState, rx.State):
             self._forget()
             self.path = path
         wanted = self.router.url.query_parameters.get("panel", "")
-        self.panel = wanted if wanted in KEYS else "preview"
+        panel = wanted if wanted in KEYS else "preview"
+        if panel != self.panel:
+            self.panel, self.error, self.error_line = panel, Problem(), 0
         if path:
             await self._read(visit)
         self.loaded = True
 
-    @rx.event
+    @rx.event(background=True)
     @guarded(Role.VIEWER)
     async def preview(self, visit: Visit, text: str) -> Any:
         """First rows of the model with the editor's text, read-only."""
-        self.panel, self.busy, self.error, self.error_line = "preview", "preview", Problem(), 0
-        yield
+        number, path = await self._begin("preview")
         began = time.perf_counter()
+        found = refused = None
         try:
-            found = await dbt_models.preview(
-                visit.actor, visit.org, self.path, limit=ROWS, content=text
-            )
-            self.columns, self.rows = results.heads(found.columns), results.cells(found)
-            self._shown = [list(row) for row in found.rows]
-            self.said = _said(found, time.perf_counter() - began)
+            found = await dbt_models.preview(visit.actor, visit.org, path, limit=ROWS, content=text)
         except FabricError as exc:
-            self._tell(exc)
-        self.busy = ""
-        await self._mark()
+            refused = exc
+        async with self:
+            if number != self._asked:  # stopped, or asked anew
+                return
+            if found is not None:
+                self.columns, self.rows = results.heads(found.columns), results.cells(found)
+                self._shown = [list(row) for row in found.rows]
+                self.said = _said(found, time.perf_counter() - began)
+            await self._end(refused)
 
-    @rx.event
+    @rx.event(background=True)
     @guarded(Role.VIEWER)
     async def compile(self, visit: Visit, text: str) -> Any:
         """The SQL that Postgres gets for the editor's text."""
-        self.panel, self.busy, self.error, self.error_line = "compiled", "compile", Problem(), 0
-        yield
+        number, path = await self._begin("compiled")
+        found = refused = None
         try:
-            found = await dbt_models.compiled(visit.actor, visit.org, self.path, content=text)
-            self.compiled = found.compiled_sql.strip()
+            found = await dbt_models.compiled(visit.actor, visit.org, path, content=text)
         except FabricError as exc:
-            self._tell(exc)
+            refused = exc
+        async with self:
+            if number != self._asked:
+                return
+            if found is not None:
+                self.compiled = found.compiled_sql.strip()
+            await self._end(refused)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def clear(self, _visit: Visit) -> None:
+        """What was wrong with the text before."""
+        self.error, self.error_line = Problem(), 0
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def stop(self, _visit: Visit) -> None:
+        """Wait no longer; the statement itself ends by its time limit."""
+        self._asked += 1
         self.busy = ""
-        await self._mark()
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -129,22 +149,26 @@ class DbtPanelsState(PageState, rx.State):
             run = await dbt_tests.run(scope, self.path)
         return rx.redirect(routes.to(routes.RUN, org_slug=visit.org, run_id=run.id))
 
-    @rx.event
+    @rx.event(background=True)
     @guarded(Role.VIEWER)
     async def show_failing(self, visit: Visit, unique_id: str) -> Any:
         """Rows that a test finds now."""
-        self.busy, self.failing_of, self.error = "failing", "", Problem()
-        yield
+        number, path = await self._begin("failing")
+        found = refused = None
         try:
             found = await dbt_tests.failing_rows(
-                visit.actor, visit.org, self.path, unique_id, limit=FAILING_ROWS
+                visit.actor, visit.org, path, unique_id, limit=FAILING_ROWS
             )
-            self.failing_columns = results.heads(found.columns)
-            self.failing_rows = results.cells(found)
-            self.failing_of = next((one.name for one in self.tests if one.id == unique_id), "")
         except FabricError as exc:
-            self._tell(exc)
-        self.busy = ""
+            refused = exc
+        async with self:
+            if number != self._asked:
+                return
+            if found is not None:
+                self.failing_columns = results.heads(found.columns)
+                self.failing_rows = results.cells(found)
+                self.failing_of = next((t.name for t in self.tests if t.id == unique_id), "")
+            await self._end(refused)
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -152,29 +176,33 @@ class DbtPanelsState(PageState, rx.State):
         """The form asks for what this kind of test needs."""
         self.test_kind = kind if kind in copy.TESTS else "not_null"
 
-    @rx.event
+    @rx.event(background=True)
     @guarded(Role.EDITOR)
     async def add_test(self, visit: Visit, form: dict[str, Any]) -> Any:
         """Write the test into the YAML file beside the model."""
-        self.busy, self.error, self.test_note = "test", Problem(), ""
-        yield
+        number, path = await self._begin("test")
         values = tuple(v.strip() for v in str(form.get("values", "")).split(",") if v.strip())
+        file = refused = None
         try:
             file = await dbt_test_files.add(
                 visit.actor,
                 visit.org,
-                self.path,
+                path,
                 str(form.get("column", "")).strip(),
                 str(form.get("kind", "")),
                 values=values,
                 to=str(form.get("to", "")).strip(),
                 field=str(form.get("field", "")).strip(),
             )
-            self.test_note = copy.TEST_ADDED.format(path=file.path)
-            await self._read(visit)
         except FabricError as exc:
-            self._tell(exc)
-        self.busy = ""
+            refused = exc
+        async with self:
+            if number != self._asked:
+                return
+            if file is not None:
+                self.test_note = copy.TEST_ADDED.format(path=file.path)
+                await self._read(visit)
+            await self._end(refused)
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -189,16 +217,42 @@ class DbtPanelsState(PageState, rx.State):
         self.diff = diffs.side_by_side(old.content or "", now)
         self.diff_of = str(old.id)
 
-    @rx.event
+    @rx.event(background=True)
     @guarded(Role.EDITOR)
     async def restore(self, visit: Visit, version: str) -> Any:
         """Store an older version again, as a new one."""
-        self.busy = "restore"
-        yield
-        await dbt_models.restore(visit.actor, visit.org, self.path, _uuid(version), draft=True)
-        self.busy, self.diff, self.diff_of = "", [], ""
-        await self._read(visit)
-        yield DbtModelsState.load
+        number, path = await self._begin("restore")
+        refused = None
+        try:
+            await dbt_models.restore(visit.actor, visit.org, path, _uuid(version), draft=True)
+        except FabricError as exc:
+            refused = exc
+        async with self:
+            if number != self._asked:
+                return None
+            self.diff, self.diff_of = [], ""
+            await self._read(visit)
+            await self._end(refused)
+        return DbtModelsState.load
+
+    async def _begin(self, what: str) -> tuple[int, str]:
+        """Under way; returns the number of what is asked, and the file."""
+        async with self:
+            self.busy, self.error, self.error_line, self.test_note = what, Problem(), 0, ""
+            if what in KEYS:
+                self.panel = what
+            self._asked += 1
+            return self._asked, self.path
+
+    async def _end(self, refused: FabricError | None) -> None:
+        """Done or refused; the editor underlines the line that the refusal names."""
+        self.busy = ""
+        if refused is not None:
+            self.error = problem_of(refused)
+            if refused.where.get("path") in (None, self.path):
+                self.error_line = int(refused.where.get("line") or 0)
+        files = await self.get_state(DbtModelsState)
+        files.error, files.error_line = Problem(), self.error_line
 
     async def _read(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:
@@ -223,21 +277,12 @@ class DbtPanelsState(PageState, rx.State):
         built = next((one.columns for one in files.completions if one.name == name), [])
         return [one.name for one in built] or [one.name for one in self.columns]
 
-    async def _mark(self) -> None:
-        """The editor underlines the line that an error names."""
-        files = await self.get_state(DbtModelsState)
-        files.error, files.error_line = Problem(), self.error_line
-
-    def _tell(self, exc: FabricError) -> None:
-        self.error = problem_of(exc)
-        if exc.where.get("path") in (None, self.path):
-            self.error_line = int(exc.where.get("line") or 0)
-
     def _forget(self) -> None:
         self.error, self.error_line, self.said, self.compiled = Problem(), 0, "", ""
         self.columns, self.rows, self._shown = [], [], []
         self.tests, self.versions, self.diff, self.used_by = [], [], [], []
-        self.failing_of = self.diff_of = self.test_note = ""
+        self.failing_of = self.diff_of = self.test_note = self.busy = ""
+        self._asked += 1
 
 
 def _said(found: TableResult, seconds: float) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import reflex as rx
+from reflex.istate.proxy import StateProxy
 
 from etlfabric_dagster.errors import (
     FabricError,
@@ -125,7 +126,7 @@ def _single(handler: Callable[..., Any], needs: Role | None, operator: bool) -> 
                 self, await derive(self, needs, operator=operator), *args, **kwargs
             )
         except Exception as exc:
-            return _refuse(self, handler, exc)
+            return await _refused(self, handler, exc)
 
     return wrapper
 
@@ -139,9 +140,17 @@ def _streaming(
             async for event in handler(self, visit, *args, **kwargs):
                 yield event
         except Exception as exc:
-            yield _refuse(self, handler, exc)
+            yield await _refused(self, handler, exc)
 
     return wrapper
+
+
+async def _refused(state: Any, handler: Callable[..., Any], exc: Exception) -> Any:
+    """The state of a background handler is changed under its lock only."""
+    if not isinstance(state, StateProxy):
+        return _refuse(state, handler, exc)
+    async with state:
+        return _refuse(state, handler, exc)
 
 
 def _refuse(state: Any, handler: Callable[..., Any], exc: Exception) -> Any:

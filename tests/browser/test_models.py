@@ -146,7 +146,150 @@ def window(signed_in: Page, panel: Panel) -> Iterator[Page]:
     signed_in.emulate_media(color_scheme="light")
     found.watch(signed_in)
     yield signed_in
-    for event in ("console", "pageerror", "requestfailed", "request"):
-        for listener in list(signed_in.listeners(event)) if hasattr(signed_in, "listeners") else []:
-            signed_in.remove_listener(event, listener)
     assert found.complaints == []
+
+
+def editor(page: Page) -> None:
+    page.wait_for_selector(".cm-content")
+
+
+def write(page: Page, text: str) -> None:
+    """Replace the text as a paste does: nothing is completed or closed on the way."""
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+
+
+def open_file(page: Page, shop: Shop, path: str, query: str = "") -> None:
+    page.goto(f"/o/{shop.slug}/dbt-models/{path}{query}")
+    expect(page.get_by_role("heading", level=2, name=path)).to_be_visible()
+    editor(page)
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {[node['html'][:160] for node in one['nodes']]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def test_dbt_model_is_written_previewed_formatted_and_saved(window: Page, shop: Shop) -> None:
+    window.goto(f"/o/{shop.slug}/dbt-models")
+    window.get_by_role("button", name="New", exact=True).click()
+    window.get_by_label("Name", exact=True).fill("big_orders")
+    window.get_by_role("button", name="Create").click()
+    expect(window.locator(".cm-content")).to_contain_text("ref('stg_orders')")
+
+    write(window, "select id,amount from {{ref('stg_orders')}} where amount>300")
+    expect(window.get_by_text("unsaved").first).to_be_visible()
+    window.keyboard.press("Control+Enter")
+    expect(window.get_by_text(re.compile(r"20 rows in .*, first 20 only"))).to_be_visible()
+    expect(window.get_by_role("region", name="Preview").locator("tbody tr")).to_have_count(20)
+
+    window.get_by_role("button", name="Format").click()
+    expect(window.locator(".cm-content")).to_contain_text("select id, amount")
+    window.get_by_role("button", name="Save").click()
+    expect(window.get_by_text("Saved.", exact=True)).to_be_visible()
+    expect(window.get_by_role("link", name="big_orders")).to_be_visible()
+    expect(window.get_by_text("unsaved")).to_have_count(0)
+
+
+def test_wrong_sql_is_kept_as_a_draft_and_leads_to_its_line(window: Page, shop: Shop) -> None:
+    open_file(window, shop, "marts/daily_orders.sql")
+    write(window, "select 1 as a\nfrom {{ ref('nosuch') }}")
+    window.keyboard.press("Control+s")
+    expect(window.get_by_text("Saved as draft. The last good version")).to_be_visible()
+    window.get_by_role("button", name="Go to line 2").click()
+    expect(window.locator(".cm-activeLine")).to_contain_text("nosuch")
+    expect(window.locator(".cm-lintRange-error")).to_be_visible()
+
+    write(window, DAILY)
+    window.keyboard.press("Control+s")
+    expect(window.get_by_text("Saved.", exact=True)).to_be_visible()
+
+
+def test_save_after_somebody_elses_is_compared_and_loses_nothing(window: Page, shop: Shop) -> None:
+    aio.run(dbt_models.put(OPERATOR, shop.slug, "marts/both.sql", "select 1 as id\n"))
+    open_file(window, shop, "marts/both.sql")
+    write(window, "select 3 as mine\n")
+    aio.run(dbt_models.put(OPERATOR, shop.slug, "marts/both.sql", "select 2 as theirs\n"))
+    window.get_by_role("button", name="Save").click()
+    expect(window.get_by_role("alert")).to_contain_text("saved both after you opened it")
+    window.get_by_role("button", name="Compare", exact=True).click()
+    difference = window.get_by_role("region", name="Differences")
+    expect(difference).to_contain_text("theirs")
+    expect(difference).to_contain_text("mine")
+    window.get_by_role("button", name="Save mine over it").click()
+    expect(window.get_by_text("Saved.", exact=True)).to_be_visible()
+
+    window.get_by_role("link", name="Changes").click()
+    window.get_by_role("button", name="Restore").first.click()
+    expect(window.locator(".cm-content")).to_contain_text("theirs")
+
+
+def test_unsaved_text_survives_leaving(window: Page, shop: Shop) -> None:
+    open_file(window, shop, "marts/daily_orders.sql")
+    write(window, "select 'kept' as word")
+    expect(window.get_by_text("unsaved").first).to_be_visible()
+    window.goto(f"/o/{shop.slug}/overview")
+    open_file(window, shop, "marts/daily_orders.sql")
+    expect(window.locator(".cm-content")).to_contain_text("kept")
+    write(window, DAILY)
+    expect(window.get_by_text("unsaved")).to_have_count(0)
+
+
+def test_generated_staging_is_locked_until_it_is_copied(window: Page, shop: Shop) -> None:
+    open_file(window, shop, "staging/stg_orders.sql")
+    expect(window.get_by_text("Generated from shop.orders and rebuilt when")).to_be_visible()
+    write(window, "select 1")
+    expect(window.locator(".cm-content")).to_contain_text("source('raw', 'shop__orders')")
+    window.get_by_role("button", name="Copy to edit").click()
+    expect(window.get_by_role("button", name="Save")).to_be_visible()
+    write(window, "select 1")
+    expect(window.locator(".cm-content")).to_have_text("select 1")
+    window.evaluate("localStorage.clear()")
+
+
+def test_test_is_added_by_form_and_its_failing_rows_are_shown(window: Page, shop: Shop) -> None:
+    open_file(window, shop, "marts/daily_orders.sql", "?panel=tests")
+    window.get_by_label("Column", exact=True).fill("customer")
+    window.get_by_label("Test", exact=True).select_option("unique")
+    window.get_by_role("button", name="Add test").click()
+    expect(window.get_by_text("Test added to marts/daily_orders.yml")).to_be_visible()
+    expect(window.get_by_text("unique_daily_orders_customer")).to_be_visible()
+
+
+def test_file_is_deleted_by_its_typed_name_only(window: Page, shop: Shop) -> None:
+    aio.run(dbt_models.put(OPERATOR, shop.slug, "marts/gone.sql", "select 1 as id\n"))
+    open_file(window, shop, "marts/gone.sql")
+    window.get_by_role("button", name="Delete").click()
+    window.get_by_label("Type gone to confirm").fill("gon")
+    window.get_by_role("button", name="Delete", exact=True).last.click()
+    expect(window.get_by_text("That is not the name of this file.")).to_be_visible()
+    window.get_by_label("Type gone to confirm").fill("gone")
+    window.get_by_role("button", name="Delete", exact=True).last.click()
+    expect(window).to_have_url(re.compile(r"/dbt-models$"))
+    expect(window.get_by_role("link", name="gone")).to_have_count(0)
+
+
+def test_viewer_reads_and_previews_and_cannot_save(page: Page, shop: Shop) -> None:
+    sign_in(page, shop.viewer)
+    open_file(page, shop, "marts/daily_orders.sql")
+    save = page.get_by_role("button", name="Save")
+    expect(save).to_have_attribute("aria-disabled", "true")
+    expect(save).to_have_attribute("title", "Editors can write dbt models.")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text(re.compile(r"7 rows in "))).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_dbt_models_are_accessible_and_fit(window: Page, shop: Shop, scheme: str) -> None:
+    window.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for width in (1280, 390):
+        window.set_viewport_size({"width": width, "height": 800})
+        open_file(window, shop, "marts/daily_orders.sql")
+        assert serious(window) == []
+        assert window.evaluate("document.documentElement.scrollWidth") <= width
+    expect(window.get_by_text("Editing needs a wider screen.")).to_be_visible()

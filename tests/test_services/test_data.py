@@ -7,7 +7,7 @@ import pytest
 
 from etlfabric_dagster.errors import InvalidInputError, NotFoundError, TransformError
 from etlfabric_dagster.models import Connection, Pipeline, Stream
-from etlfabric_dagster.schemas.data import DataLayer, NodeState
+from etlfabric_dagster.schemas.data import DataLayer, NodeState, RowFilter
 from etlfabric_dagster.schemas.runs import ErrorInfo, NodeResult, RunStatus, StreamResult
 from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
 from etlfabric_dagster.services import data, dbt_models, leases, lineage, orgs, runs
@@ -248,3 +248,96 @@ async def test_columns_of_existing_tables_come_when_asked_for(shop, warehouse):
 
 async def test_lineage_of_an_empty_org_is_empty(org):
     assert await graph(org.slug) == ({}, ())
+
+
+async def every_row(slug: str, **options) -> list[tuple]:
+    """All pages of a table, one after the other."""
+    rows, cursor = [], None
+    while True:
+        found = await data.page(OPERATOR, slug, RAW, TABLE, limit=7, cursor=cursor, **options)
+        rows += found.rows
+        cursor = found.next
+        if cursor is None:
+            return rows
+
+
+@pytest.mark.parametrize("order_by", [None, "id", 'Cu"stomer', "amount", "day"])
+@pytest.mark.parametrize("descending", [False, True], ids=["up", "down"])
+async def test_pages_hold_each_row_once_in_any_order(tables, order_by, descending):
+    rows = await every_row(tables, order_by=order_by, descending=descending)
+    assert sorted(int(row[0]) for row in rows) == [*range(1, 31)]
+    if order_by == "amount":
+        assert [float(row[2]) for row in rows] == sorted(
+            (g * 1.5 for g in range(1, 31)), reverse=descending
+        )
+    if order_by == 'Cu"stomer':
+        assert [row[1] for row in rows[-10:]] == [None] * 10  # NULL last, both ways
+
+
+async def test_a_view_is_paged_too(tables):
+    first = await data.page(OPERATOR, tables, MARTS, "daily", order_by="day", limit=20)
+    second = await data.page(
+        OPERATOR, tables, MARTS, "daily", order_by="day", limit=20, cursor=first.next
+    )
+    assert [row[0] for row in (*first.rows, *second.rows)] == sorted(
+        row[0] for row in (*first.rows, *second.rows)
+    )
+    assert (len(second.rows), second.next) == (10, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "value", "count"),
+    [
+        ('Cu"stomer', "null", "", 10),
+        ('Cu"stomer', "not_null", "", 20),
+        ('Cu"stomer', "equals", "c1", 10),
+        ('Cu"stomer', "contains", "C", 20),
+        ('Cu"stomer', "empty", "", 0),
+        ('Cu"stomer', "contains", "' or 'a'='a", 0),
+        ('Cu"stomer', "contains", "\\' or true --", 0),
+        ("amount", "above", "30", 10),
+        ("day", "below", "2026-01-03", 1),
+    ],
+)
+async def test_filters_keep_what_they_say(tables, column, kind, value, count):
+    wanted = (RowFilter(column=column, kind=kind, value=value),)
+    assert len(await every_row(tables, filters=wanted)) == count
+
+
+async def test_filter_that_does_not_fit_its_column_is_told(tables):
+    with pytest.raises(TransformError, match="numeric"):
+        await every_row(tables, filters=(RowFilter(column="amount", kind="above", value="x"),))
+    with pytest.raises(InvalidInputError):
+        await every_row(tables, filters=(RowFilter(column="nosuch", kind="null"),))
+    with pytest.raises(InvalidInputError, match="no order"):
+        await every_row(tables, order_by="extra")
+
+
+async def test_long_values_are_cut_and_read_whole_on_demand(tables, warehouse):
+    with psycopg.connect(
+        host=warehouse.host,
+        port=warehouse.port,
+        dbname=warehouse.database,
+        user=warehouse.username,
+        password=warehouse.password,
+        autocommit=True,
+    ) as conn:
+        conn.execute(f"""CREATE TABLE "{warehouse.raw}".long AS SELECT repeat('x', 5000) AS text""")
+    found = await data.page(OPERATOR, tables, RAW, "long")
+    assert len(found.rows[0][0] or "") == 201
+    assert found.mean_bytes > 5000
+    whole = await data.value(OPERATOR, tables, RAW, "long", "text", found.places[0])
+    assert whole == "x" * 5000
+    with pytest.raises(NotFoundError):
+        await data.value(OPERATOR, tables, RAW, "long", "text", "(99,1)")
+    with pytest.raises(InvalidInputError):
+        await data.value(OPERATOR, tables, RAW, "long", "text", "(0,1)' or true --")
+
+
+async def test_profile_names_the_most_frequent_values_of_a_sample_or_of_all(tables):
+    sample = await data.profile(OPERATOR, tables, RAW, TABLE, limit=10)
+    assert (sample.rows, sample.complete) == (10, False)
+    whole = await data.profile(OPERATOR, tables, RAW, TABLE, limit=None)
+    assert (whole.rows, whole.complete) == (30, True)
+    columns = {column.name: column for column in whole.columns}
+    assert columns['Cu"stomer'].top == (("c0", 10), ("c1", 10))
