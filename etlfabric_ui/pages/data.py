@@ -146,47 +146,49 @@ def _error() -> rx.Component:
     )
 
 
-def _rows() -> rx.Component:
-    def head(one: Any) -> rx.Component:
-        sorted_by = State.order_by == one.name
-        return rx.el.th(
-            rx.el.button(
-                one.name,
-                rx.el.span(one.type, class_name="type"),
-                rx.cond(
-                    sorted_by,
-                    rx.cond(State.descending, icon("arrow-down"), icon("arrow-up")),
-                ),
-                type="button",
-                class_name="sort",
-                on_click=State.sort(one.name),
+def _column_head(one: Any) -> rx.Component:
+    sorted_by = State.order_by == one.name
+    return rx.el.th(
+        rx.el.button(
+            one.name,
+            rx.el.span(one.type, class_name="type"),
+            rx.cond(
+                sorted_by,
+                rx.cond(State.descending, icon("arrow-down"), icon("arrow-up")),
             ),
-            class_name=rx.cond(one.right, "num", ""),
-            scope="col",
-            custom_attrs={
-                "aria-sort": rx.cond(
-                    sorted_by, rx.cond(State.descending, "descending", "ascending"), "none"
-                )
-            },
-        )
-
-    def row(cells: Any, at: Any) -> rx.Component:
-        return rx.el.tr(
-            rx.foreach(
-                cells,
-                lambda one, n: rx.el.td(
-                    rx.el.span(State.columns[n].name, class_name="only-narrow soft small"),
-                    rx.el.span(
-                        one.text,
-                        on_click=State.open_cell(at, n),
-                        class_name="value",
-                        title=one.text,
-                    ),
-                    class_name=one.kind,
-                ),
+            type="button",
+            class_name="sort",
+            on_click=State.sort(one.name),
+        ),
+        class_name=rx.cond(one.right, "num", ""),
+        scope="col",
+        custom_attrs={
+            "aria-sort": rx.cond(
+                sorted_by, rx.cond(State.descending, "descending", "ascending"), "none"
             )
-        )
+        },
+    )
 
+
+def _row(cells: Any, at: Any) -> rx.Component:
+    return rx.el.tr(
+        rx.foreach(
+            cells,
+            lambda one, n: rx.el.td(
+                rx.el.span(State.columns[n].name, class_name="only-narrow soft small"),
+                rx.el.span(
+                    one.text,
+                    on_click=State.open_cell(at, n),
+                    class_name="value",
+                    title=one.text,
+                ),
+                class_name=one.kind,
+            ),
+        )
+    )
+
+
+def _rows() -> rx.Component:
     return rx.el.div(
         _filter_bar(),
         rx.cond(
@@ -194,8 +196,8 @@ def _rows() -> rx.Component:
             rx.el.div(
                 rx.el.table(
                     rx.el.caption("Rows", class_name="sr"),
-                    rx.el.thead(rx.el.tr(rx.foreach(State.columns, head))),
-                    rx.el.tbody(rx.foreach(State.rows, row)),
+                    rx.el.thead(rx.el.tr(rx.foreach(State.columns, _column_head))),
+                    rx.el.tbody(rx.foreach(State.rows, _row)),
                     class_name="table cells cards",
                 ),
                 class_name="table-wrap",

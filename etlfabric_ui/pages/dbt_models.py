@@ -144,8 +144,6 @@ def _file() -> rx.Component:
 
 
 def _file_head() -> rx.Component:
-    may_not = rx.cond(Shell.may_edit, "", copy.EDITORS_WRITE)
-    busy = State.busy
     return rx.el.div(
         rx.link(
             icon("chevron-left"),
@@ -162,66 +160,67 @@ def _file_head() -> rx.Component:
             ),
         ),
         rx.el.div(
-            rx.cond(
-                State.has_rows & (State.language == "sql"),
-                rx.fragment(
-                    rx.cond(
-                        ~State.read_only,
-                        button(
-                            "Format",
-                            "not-narrow",
-                            busy=busy == "format",
-                            custom_attrs=asks("format"),
-                        ),
-                    ),
-                    button(
-                        "Preview",
-                        busy=Panels.busy == "preview",
-                        icon_name="play",
-                        title="⌘↵",
-                        custom_attrs=asks("preview"),
-                    ),
-                    button(
-                        "Compile",
-                        busy=Panels.busy == "compiled",
-                        title="⇧⌘↵",
-                        custom_attrs=asks("compile"),
-                    ),
-                ),
-            ),
-            rx.cond(
-                State.generated == "",
-                button(
-                    rx.cond(busy == "save", "Saving …", "Save"),
-                    "primary not-narrow",
-                    busy=busy == "save",
-                    refused=may_not,
-                    title="⌘S",
-                    custom_attrs=asks("save"),
-                ),
-                button(
-                    copy.COPY_TO_EDIT,
-                    "not-narrow",
-                    icon_name="copy",
-                    refused=may_not,
-                    on_click=State.copy_to_edit,
-                ),
-            ),
-            rx.cond(
-                State.deletable,
-                button(
-                    rx.el.span("Delete", class_name="sr"),
-                    "ghost icon not-narrow",
-                    icon_name="trash-2",
-                    refused=may_not,
-                    title="Delete",
-                    on_click=State.open_dialog("delete"),
-                ),
-            ),
+            rx.cond(State.has_rows & (State.language == "sql"), _read_buttons()),
+            *_write_buttons(),
             class_name="actions",
         ),
         class_name="head file-head",
     )
+
+
+def _read_buttons() -> rx.Component:
+    return rx.fragment(
+        rx.cond(
+            ~State.read_only,
+            button(
+                "Format",
+                "not-narrow",
+                busy=State.busy == "format",
+                custom_attrs=asks("format"),
+            ),
+        ),
+        button(
+            "Preview",
+            busy=Panels.busy == "preview",
+            icon_name="play",
+            title="⌘↵",
+            custom_attrs=asks("preview"),
+        ),
+        button(
+            "Compile",
+            busy=Panels.busy == "compiled",
+            title="⇧⌘↵",
+            custom_attrs=asks("compile"),
+        ),
+    )
+
+
+def _write_buttons() -> tuple[rx.Component, ...]:
+    may_not = rx.cond(Shell.may_edit, "", copy.EDITORS_WRITE)
+    save = button(
+        rx.cond(State.busy == "save", "Saving …", "Save"),
+        "primary not-narrow",
+        busy=State.busy == "save",
+        refused=may_not,
+        title="⌘S",
+        custom_attrs=asks("save"),
+    )
+    unlock = button(
+        copy.COPY_TO_EDIT,
+        "not-narrow",
+        icon_name="copy",
+        refused=may_not,
+        on_click=State.copy_to_edit,
+    )
+    delete = button(
+        rx.el.span("Delete", class_name="sr"),
+        "ghost icon not-narrow",
+        icon_name="trash-2",
+        refused=may_not,
+        title="Delete",
+        on_click=State.open_dialog("delete"),
+    )
+    return rx.cond(State.generated == "", save, unlock), rx.cond(State.deletable, delete)
 
 
 def _notes() -> rx.Component:

@@ -170,39 +170,41 @@ def _tests() -> rx.Component:
     )
 
 
-def _add_test() -> rx.Component:
-    def field(label: str, control: rx.Component, name: str) -> rx.Component:
-        return rx.el.div(rx.el.label(label, html_for=f"test-{name}"), control, class_name="field")
+def _field(label: str, name: str, control: rx.Component) -> rx.Component:
+    return rx.el.div(rx.el.label(label, html_for=f"test-{name}"), control, class_name="field")
 
-    def text(name: str, placeholder: str) -> rx.Component:
-        return rx.el.input(
-            name=name,
-            id=f"test-{name}",
-            class_name="input",
-            placeholder=placeholder,
-            auto_complete="off",
-        )
 
-    return rx.el.form(
-        field(
-            "Column",
-            rx.fragment(
-                rx.el.input(
-                    name="column",
-                    id="test-column",
-                    class_name="input",
-                    auto_complete="off",
-                    custom_attrs={"list": "test-columns"},
-                ),
-                rx.el.datalist(
-                    rx.foreach(State.test_columns, lambda one: rx.el.option(value=one)),
-                    id="test-columns",
-                ),
+def _text(name: str, placeholder: str = "", **props: Any) -> rx.Component:
+    return rx.el.input(
+        name=name,
+        id=f"test-{name}",
+        class_name="input",
+        placeholder=placeholder,
+        auto_complete="off",
+        **props,
+    )
+
+
+def _column_field() -> rx.Component:
+    return _field(
+        "Column",
+        "column",
+        rx.fragment(
+            _text("column", custom_attrs={"list": "test-columns"}),
+            rx.el.datalist(
+                rx.foreach(State.test_columns, lambda one: rx.el.option(value=one)),
+                id="test-columns",
             ),
-            "column",
         ),
-        field(
+    )
+
+
+def _add_test() -> rx.Component:
+    return rx.el.form(
+        _column_field(),
+        _field(
             "Test",
+            "kind",
             rx.el.select(
                 *(rx.el.option(said, value=key) for key, said in copy.TESTS.items()),
                 name="kind",
@@ -211,19 +213,18 @@ def _add_test() -> rx.Component:
                 on_change=State.choose_kind,
                 class_name="select",
             ),
-            "kind",
         ),
         rx.match(
             State.test_kind,
             (
                 "accepted_values",
-                field("Values, parted by commas", text("values", "web, shop"), "values"),
+                _field("Values, parted by commas", "values", _text("values", "web, shop")),
             ),
             (
                 "relationships",
                 rx.fragment(
-                    field("Other dbt model", text("to", "stg_customers"), "to"),
-                    field("Its column", text("field", "id"), "field"),
+                    _field("Other dbt model", "to", _text("to", "stg_customers")),
+                    _field("Its column", "field", _text("field", "id")),
                 ),
             ),
             rx.fragment(),

@@ -64,57 +64,11 @@ def _look(**other: Any) -> Any:
 
 
 def _toolbar() -> rx.Component:
-    def only(state: str, label: str) -> rx.Component:
-        on = State.only == state
-        return button(
-            label,
-            on_click=_look(only=rx.cond(on, "", state)),
-            custom_attrs={"aria-pressed": rx.cond(on, "true", "false")},
-        )
-
     return rx.el.div(
-        rx.el.div(
-            search(copy.FIND_TABLE, on_change=State.find.debounce(150)),
-            rx.cond(
-                State.matches.length() > 0,
-                rx.el.ul(
-                    rx.foreach(
-                        State.matches,
-                        lambda one: rx.el.li(
-                            rx.el.button(
-                                one,
-                                type="button",
-                                class_name="leaf cut",
-                                on_click=_look(focus=one),
-                                custom_attrs={"data-row": ""},
-                            )
-                        ),
-                    ),
-                    class_name="matches tree",
-                ),
-            ),
-            class_name="finder",
-        ),
-        rx.cond(
-            State.focus != "",
-            rx.fragment(
-                rx.el.span(
-                    "Focus: ",
-                    rx.el.span(State.focus, class_name="strong"),
-                    closes("Show all", on_click=_look(focus="")),
-                    class_name="row nowrap",
-                ),
-                rx.el.span(
-                    "Hops",
-                    _hop("chevron-left", "Fewer hops", -1),
-                    rx.el.span(State.hops, class_name="strong"),
-                    _hop("chevron-right", "More hops", 1),
-                    class_name="row nowrap",
-                ),
-            ),
-        ),
-        only("failed", "Failing"),
-        only("late", "Late"),
+        _finder(),
+        rx.cond(State.focus != "", _focus()),
+        _only("failed", "Failing"),
+        _only("late", "Late"),
         rx.cond(
             State.pipelines.length() > 1,
             rx.el.select(
@@ -141,6 +95,55 @@ def _toolbar() -> rx.Component:
             class_name="row not-narrow push",
         ),
         class_name="toolbar",
+    )
+
+
+def _only(state: str, label: str) -> rx.Component:
+    on = State.only == state
+    return button(
+        label,
+        on_click=_look(only=rx.cond(on, "", state)),
+        custom_attrs={"aria-pressed": rx.cond(on, "true", "false")},
+    )
+
+
+def _finder() -> rx.Component:
+    def match(one: Any) -> rx.Component:
+        return rx.el.li(
+            rx.el.button(
+                one,
+                type="button",
+                class_name="leaf cut",
+                on_click=_look(focus=one),
+                custom_attrs={"data-row": ""},
+            )
+        )
+
+    return rx.el.div(
+        search(copy.FIND_TABLE, on_change=State.find.debounce(150)),
+        rx.cond(
+            State.matches.length() > 0,
+            rx.el.ul(rx.foreach(State.matches, match), class_name="matches tree"),
+        ),
+        class_name="finder",
+    )
+
+
+def _focus() -> rx.Component:
+    return rx.fragment(
+        rx.el.span(
+            "Focus: ",
+            rx.el.span(State.focus, class_name="strong"),
+            closes("Show all", on_click=_look(focus="")),
+            class_name="row nowrap",
+        ),
+        rx.el.span(
+            "Hops",
+            _hop("chevron-left", "Fewer hops", -1),
+            rx.el.span(State.hops, class_name="strong"),
+            _hop("chevron-right", "More hops", 1),
+            class_name="row nowrap",
+        ),
     )
 
 

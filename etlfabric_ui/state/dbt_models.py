@@ -244,7 +244,8 @@ class DbtModelsState(PageState, rx.State):
         self.deletable = model.origin is DbtOrigin.TENANT
 
     def _open_new(self, path: str) -> None:
-        staging = next((one.name for one in self._every if one.folder == "staging"), "")
+        own = (one for one in self._every if one.folder == "staging" and one.path.endswith(".sql"))
+        staging = next((one.name for one in own), "")
         self.has_rows = path.endswith(".sql")
         if path.startswith("marts/") and self.has_rows:
             self._offer(copy.EXAMPLE.format(name=staging) if staging else copy.EXAMPLE_PLAIN)

@@ -293,3 +293,96 @@ def test_dbt_models_are_accessible_and_fit(window: Page, shop: Shop, scheme: str
         assert serious(window) == []
         assert window.evaluate("document.documentElement.scrollWidth") <= width
     expect(window.get_by_text("Editing needs a wider screen.")).to_be_visible()
+
+
+def test_rows_are_sorted_filtered_and_turned_and_values_read_whole(
+    window: Page, shop: Shop
+) -> None:
+    window.goto(f"/o/{shop.slug}/data/raw/shop__orders")
+    rows = window.get_by_role("region", name="Rows").locator("tbody tr")
+    expect(rows).to_have_count(100)
+    expect(rows.nth(2)).to_contain_text("NULL")
+    expect(rows.nth(0)).to_contain_text("''")
+    expect(window.get_by_text("1–100")).to_be_visible()
+    window.get_by_role("button", name="Next").click()
+    expect(window.get_by_text("101–200")).to_be_visible()
+
+    window.get_by_role("button", name=re.compile("^amount")).click()
+    window.wait_for_url("**sort=amount")
+    expect(window.get_by_text("1–100")).to_be_visible()
+    window.get_by_label("Filter by column").select_option("note")
+    window.get_by_label("How").select_option("null")
+    window.get_by_role("button", name="Filter", exact=True).click()
+    expect(rows).to_have_count(83)
+    window.reload()
+    expect(rows).to_have_count(83)
+    window.get_by_role("button", name="Remove filter").click()
+    expect(rows).to_have_count(100)
+
+    window.locator("td .value", has_text="long").first.click()
+    drawer = window.get_by_role("complementary", name="note")
+    expect(drawer.locator("pre")).to_have_text("long " * 100)
+    window.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+
+
+def test_columns_profile_and_query_of_a_table(window: Page, shop: Shop) -> None:
+    window.goto(f"/o/{shop.slug}/data/raw/shop__orders?tab=columns")
+    expect(window.get_by_role("cell", name="numeric")).to_be_visible()
+    window.get_by_role("link", name="Profile").click()
+    expect(window.get_by_text("From all 250 rows")).to_be_visible()
+    expect(window.get_by_text("36 × customer 1")).to_be_visible()
+    window.get_by_role("link", name="SQL", exact=True).click()
+    editor(window)
+    write(window, "select count(*) as orders from shop__orders")
+    window.keyboard.press("Control+Enter")
+    expect(window.get_by_role("region", name="Result")).to_contain_text("250")
+    write(window, "delete from shop__orders")
+    window.keyboard.press("Control+Enter")
+    expect(window.get_by_role("alert")).to_contain_text("Only select; models write.")
+
+
+def test_download_is_the_whole_table_and_says_its_size_first(window: Page, shop: Shop) -> None:
+    window.goto(f"/o/{shop.slug}/data/raw/shop__orders")
+    button = window.get_by_role("button", name=re.compile(r"Download CSV, ≈ \d+(\.\d+)? kB"))
+    with window.expect_download() as download:
+        button.click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0] == "id,customer,amount,note,extra,_dlt_id"
+    assert len(lines) == 251
+
+
+def test_lineage_leads_from_source_to_mart_by_keyboard(window: Page, shop: Shop) -> None:
+    window.goto(f"/o/{shop.slug}/lineage")
+    first = window.locator('[data-node="source.shop.orders"]')
+    first.focus()
+    for node in ("raw.shop__orders", "staging.stg_orders", "marts.daily_orders"):
+        window.keyboard.press("ArrowRight")
+        if node != "marts.daily_orders":
+            expect(window.locator(f'[data-node="{node}"]')).to_be_focused()
+    staging = window.locator('[data-node="staging.stg_orders"]')
+    staging.press("Enter")
+    drawer = window.get_by_role("complementary", name="stg_orders")
+    expect(drawer).to_contain_text("numeric")
+    drawer.get_by_role("button", name="Focus").click()
+    window.wait_for_url("**focus=staging.stg_orders")
+    failed = window.locator('[data-node="marts.daily_orders"]')
+    expect(failed).to_have_class(re.compile("failed"))
+    window.get_by_role("button", name="Failing").click()
+    expect(window.locator("[data-node]")).to_have_count(1)
+    window.get_by_role("button", name="List").click()
+    expect(window.get_by_role("table", name="Tables and their state")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["data/raw/shop__orders", "lineage"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_data_and_lineage_are_accessible_and_fit(
+    window: Page, shop: Shop, path: str, scheme: str
+) -> None:
+    window.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for width in (1280, 390):
+        window.set_viewport_size({"width": width, "height": 800})
+        window.goto(f"/o/{shop.slug}/{path}")
+        expect(window.locator("table, .graph").filter(visible=True).first).to_be_visible()
+        assert serious(window) == []
+        assert window.evaluate("document.documentElement.scrollWidth") <= width
