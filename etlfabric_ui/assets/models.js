@@ -56,12 +56,16 @@
   document.addEventListener("focusin", (event) => highlight(event.target.closest?.("[data-node]") || null));
   document.addEventListener("click", (event) => { if (event.target.closest?.('[data-graph="fit"]')) fit(); });
 
-  window.etlfabricDownload = (path) => {
-    const link = document.createElement("a");
-    link.href = ((window.etlfabric && window.etlfabric.api) || location.origin) + path;
-    link.download = "";
-    document.body.append(link);
-    link.click();
-    link.remove();
-  };
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const path = (target.dataset.fetches || "").replace(/^\d+:/, "");
+      if (!path.startsWith("/api/v1/orgs/")) continue;
+      const link = document.createElement("a");
+      link.href = ((window.etlfabric && window.etlfabric.api) || location.origin) + path;
+      link.download = "";
+      document.body.append(link);
+      link.click();
+      link.remove();
+    }
+  }).observe(document, { attributes: true, attributeFilter: ["data-fetches"], subtree: true });
 })();

@@ -126,6 +126,7 @@ def _head() -> rx.Component:
                 rx.cond(State.size != "", f"{copy.DOWNLOAD}, {State.size}", copy.DOWNLOAD),
                 icon_name="download",
                 on_click=State.download,
+                custom_attrs={"data-fetches": State.fetches},
             ),
             class_name="actions",
         ),

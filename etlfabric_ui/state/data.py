@@ -43,6 +43,8 @@ class DataState(PageState, rx.State):
     tab: str = "rows"
     facts: TableFacts = TableFacts("", "", "", moment(None))
     size: str = ""
+    fetches: str = ""
+    """`N:path` of the N-th download."""
     error: Problem = Problem()
 
     columns: list[ColumnHead] = []
@@ -74,12 +76,13 @@ class DataState(PageState, rx.State):
     _places: list[str] = []
     _answer: list[list[Any]] = []
     _asked: int = 0
+    _downloads: int = 0
 
     @rx.event
     @guarded(Role.VIEWER)
     async def load(self, visit: Visit) -> Any:
         """The tree, and what the URL asks of its table."""
-        self.problem, self.error = Problem(), Problem()
+        self.problem, self.error, self.fetches = Problem(), Problem(), ""
         schema, name = _named(str(self.router.url))
         await self._read_tree(visit)
         if not name:
@@ -175,14 +178,17 @@ class DataState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def download(self, visit: Visit) -> Any:
-        """The whole table, streamed by the API to this browser's session."""
+    async def download(self, visit: Visit) -> None:
+        """The whole table, streamed by the API to this browser's session: the page may not
+        evaluate script, so it is told by an attribute that models.js watches.
+        """
         schema, _, table = self.table.partition(".")
         async with org_scope(visit.actor, visit.org) as scope:
             scope.require_active()
             await data.describe(scope, data.layer_named(schema), table)
         path = f"/api/v1/orgs/{visit.org}/data/{schema}/{quote(table, safe='')}/csv"
-        return rx.call_script(f"window.etlfabricDownload({json.dumps(path)})")
+        self._downloads += 1
+        self.fetches = f"{self._downloads}:{path}"
 
     @rx.event(background=True)
     @guarded(Role.VIEWER)
