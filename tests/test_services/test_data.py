@@ -7,10 +7,10 @@ import pytest
 
 from etlfabric_dagster.errors import InvalidInputError, NotFoundError, TransformError
 from etlfabric_dagster.models import Connection, Pipeline, Stream
-from etlfabric_dagster.schemas.data import DataLayer, NodeState, RowFilter
+from etlfabric_dagster.schemas.data import DataLayer, NodeState, RowFilter, TableDetail
 from etlfabric_dagster.schemas.runs import ErrorInfo, NodeResult, RunStatus, StreamResult
 from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
-from etlfabric_dagster.services import data, dbt_models, leases, lineage, orgs, runs
+from etlfabric_dagster.services import data, data_pages, dbt_models, leases, lineage, orgs, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_services.ended_runs import empty_queue
 
@@ -309,8 +309,6 @@ async def test_filter_that_does_not_fit_its_column_is_told(tables):
         await every_row(tables, filters=(RowFilter(column="amount", kind="above", value="x"),))
     with pytest.raises(InvalidInputError):
         await every_row(tables, filters=(RowFilter(column="nosuch", kind="null"),))
-    with pytest.raises(InvalidInputError, match="no order"):
-        await every_row(tables, order_by="extra")
 
 
 async def test_long_values_are_cut_and_read_whole_on_demand(tables, warehouse):
@@ -341,3 +339,18 @@ async def test_profile_names_the_most_frequent_values_of_a_sample_or_of_all(tabl
     assert (whole.rows, whole.complete) == (30, True)
     columns = {column.name: column for column in whole.columns}
     assert columns['Cu"stomer'].top == (("c0", 10), ("c1", 10))
+
+
+def test_column_whose_type_has_no_order_cannot_be_sorted_by():
+    table = TableDetail(
+        db_schema=RAW,
+        name="t",
+        kind="table",
+        rows_estimate=1,
+        size_bytes=1,
+        columns=1,
+        column_list=(ColumnInfo(name="payload", type="json"),),
+    )
+    asked = data_pages.Asked("payload", False, (), None, 10)
+    with pytest.raises(InvalidInputError, match="no order"):
+        data_pages.statement('"s"."t"', table, asked)
