@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
+from etlfabric_dagster.db import get_session
 from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.errors import SandboxError
 from etlfabric_dagster.sandbox import catalog
 from etlfabric_dagster.sandbox.client import Call
+from etlfabric_dagster.schemas.jobs import Warehouse
+from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
+from etlfabric_dagster.services import tenants
+from etlfabric_dagster.testing import SandboxServer
 from tests.test_sandbox.bench import ALL, Bench, orders, plan
 
 OLD = [(1, "a", 1), (2, "b", 2)]
@@ -122,3 +129,48 @@ def test_a_child_that_dies_while_reading_leaves_nothing(bench: Bench) -> None:
         assert bench.rows(ALL) == OLD
     bench.run(orders(*NEW), stream)
     assert bench.rows(ALL) == NEW
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_live_writer_whose_login_was_taken_writes_nothing_more(
+    org: OrgOut, sandbox: SandboxServer, cluster: PostgresCluster, place: str
+) -> None:
+    pipeline_id = uuid4()
+    async with get_session() as session:
+        await tenants.add_pipeline_login(session, org.id, pipeline_id)
+    old = Bench(sandbox, await taken(org, pipeline_id))
+    stream = PLANS["incremental"]
+    for rows in (OLD[:1], OLD):
+        await asyncio.to_thread(old.run, orders(*rows, form="csv"), stream)
+    said: list[Exception] = []
+
+    def load() -> None:
+        try:
+            old.run(orders(*NEW, form="csv"), stream, cached=False)
+        except SandboxError as exc:
+            said.append(exc)
+
+    old.conn.close()
+    with stuck(cluster, old, place) as watch:
+        zombie = threading.Thread(target=load)
+        zombie.start()
+        await asyncio.to_thread(wait_until_stuck, watch, old.warehouse.username)
+        login = await taken(org, pipeline_id)
+        await asyncio.to_thread(zombie.join)
+    assert said, "the writer was not stopped"
+    new = Bench(sandbox, login)
+    assert new.rows(ALL) == (OLD if place != "done" else NEW)
+    with pytest.raises(SandboxError, match="refused this attempt's login"):
+        await asyncio.to_thread(old.run, orders(*NEW, form="csv"), stream, cached=False)
+    await asyncio.to_thread(new.run, orders(*NEW, form="csv"), stream)
+    assert new.rows(ALL) == NEW
+    new.conn.close()
+
+
+async def taken(org: OrgOut, pipeline_id: UUID) -> Warehouse:
+    """The login as a new attempt takes it: a fresh password, and an end to who used the old one."""
+    async with get_session() as session:
+        password = await tenants.rotate_pipeline_login(session, org.id, pipeline_id)
+    async with get_session() as session:
+        await tenants.end_pipeline_backends(session, org.id, pipeline_id)
+    return tenants.warehouse(org.id, tenants.pipeline_login(org.id, pipeline_id), password)

@@ -197,6 +197,28 @@ def test_killed_children_leave_no_zombies(sandbox: SandboxServer) -> None:
     wait_for(lambda: all(c.status() != psutil.STATUS_ZOMBIE for c in server.children()))
 
 
+def waiting(sandbox: SandboxServer) -> set[int]:
+    """Children without a call: those of a call are leaders of a session of their own."""
+    children = psutil.Process(sandbox.process.pid).children()
+    forked = [one for one in children if one.cmdline() == psutil.Process(one.ppid()).cmdline()]
+    return {one.pid for one in forked if os.getsid(one.pid) != one.pid}
+
+
+def test_the_next_child_is_forked_ahead_and_takes_the_next_call(sandbox: SandboxServer) -> None:
+    wait_for(lambda: len(waiting(sandbox)) == 1)
+    (ahead,) = waiting(sandbox)
+    assert look(sandbox)["pid"] == ahead
+    wait_for(lambda: len(waiting(sandbox) - {ahead}) == 1)
+
+
+def test_a_waiting_child_that_is_killed_is_replaced(sandbox: SandboxServer) -> None:
+    wait_for(lambda: len(waiting(sandbox)) == 1)
+    (ahead,) = waiting(sandbox)
+    os.kill(ahead, signal.SIGKILL)
+    wait_for(lambda: len(waiting(sandbox) - {ahead}) == 1)
+    assert look(sandbox)["pid"] != ahead
+
+
 def test_calls_run_side_by_side(sandbox: SandboxServer, tmp_path: Path) -> None:
     call, *_ = hang(sandbox, tmp_path / "tell")
     with call:

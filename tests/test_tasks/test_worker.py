@@ -241,3 +241,18 @@ async def test_a_run_that_waits_for_its_source_is_canceled_at_once(
     recorded = dagster.get_run_by_id(str(run.id))
     assert recorded
     assert recorded.status is dg.DagsterRunStatus.CANCELED
+
+
+async def test_people_do_not_wait_behind_loads(shop: OrgOut, workers: Path, source: str) -> None:
+    with psycopg.connect(source) as blocker:
+        blocker.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        run = await reading(shop, await start(shop), workers)  # the only slot for runs is taken
+        assert (await connections.check(OPERATOR, shop.slug, "shop")).ok
+        found = await connections.discover(OPERATOR, shop.slug, "shop")
+        assert {stream.name for stream in found.streams} >= {"customers", "orders"}
+        preview = await dbt_models.preview(OPERATOR, shop.slug, "marts/daily_orders.sql")
+        assert preview.rows
+        async with org_scope(OPERATOR, shop.slug) as scope:
+            assert (await runs.get(scope, run.id)).status == "running"
+            await runs.request_cancel(scope, run.id)
+        await ended(shop, run, workers)
