@@ -215,7 +215,7 @@ async def csv(actor: Actor, slug: str, layer: DataLayer, table: str) -> AsyncIte
     copying = asyncio.create_task(_copy(conn, data_sql.everything(relation), pieces))
     try:
         while (piece := await pieces.get()) is not None:
-            yield piece
+            yield bytes(piece)  # uvloop hands out bytearrays, which no response sends
         await copying
     finally:
         copying.cancel()

@@ -351,6 +351,8 @@ def test_download_carries_the_session_and_says_its_size_first(
         button.click()
     assert download.value.suggested_filename == "raw_shop__orders.csv"
     assert download.value.url.startswith(f"{panel.api}/api/v1/orgs/{shop.slug}/data/raw/")
+    lines = download.value.path().read_text().splitlines()
+    assert (lines[0], len(lines)) == ("id,customer,amount,note,extra,_dlt_id", 251)
 
 
 def test_lineage_leads_from_source_to_mart_by_keyboard(window: Page, shop: Shop) -> None:
