@@ -22,12 +22,26 @@ LINEAGE = "/o/[org_slug]/lineage"
 DATA = "/o/[org_slug]/data"
 TABLE = "/o/[org_slug]/data/[schema_name]/[table_name]"
 SCHEDULES = "/o/[org_slug]/schedules"
+ALERTS = "/o/[org_slug]/alerts"
+SETTINGS_MEMBERS = "/o/[org_slug]/settings/members"
+SETTINGS_TOKENS = "/o/[org_slug]/settings/tokens"
+SETTINGS_AUDIT = "/o/[org_slug]/settings/audit"
+SETTINGS_USAGE = "/o/[org_slug]/settings/usage"
+SETTINGS_BI = "/o/[org_slug]/settings/bi-access"
+SETTINGS_GENERAL = "/o/[org_slug]/settings/general"
+SETTINGS_DANGER = "/o/[org_slug]/settings/danger-zone"
 
-OF_AN_ORG = tuple(
+NEW_ORG = "/new-org"
+ACCOUNT = "/account"
+OPERATOR_ORGS, OPERATOR_FLEET = "/operator/orgs", "/operator/fleet"
+OPERATOR_ORG = "/operator/orgs/[target_slug]"
+
+WITH_PARTS = tuple(
     value
     for name, value in list(globals().items())
-    if name.isupper() and "[org_slug]" in str(value)
+    if name.isupper() and isinstance(value, str) and "[" in value
 )
+"""Routes that stand for many addresses."""
 
 
 def to(route: str, **parts: object) -> str:

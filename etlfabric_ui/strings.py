@@ -39,6 +39,16 @@ SIGNED_OUT = "You were signed out after 12 hours. Sign in to go on where you wer
 MISSING = "Nothing here. It may have been deleted or renamed, or belongs to another org."
 UNFORESEEN = "This failed in a way we did not expect. It is logged as {reference}."
 UNFORESEEN_REMEDY = "Try again; if it repeats, send the reference to your operator."
+NOT_FOUND = "Nothing here"
+LEAVE = "Leave"
+UNDO = "Undo"
+KEYS_SWITCH = "Keyboard shortcuts on or off"
+GO_TO = "Go to a page, connection, pipeline or dbt model"
+SUSPENDED = (
+    "An operator suspended {org}. No runs start and BI logins are closed; all data is kept. "
+    "Contact your operator."
+)
+AS_OPERATOR = "You are in {org} as operator. What you do is in its audit log. "
 NO_ORG = "No orgs yet. An org holds connections, pipelines and their data."
 
 # ── First minutes ──
@@ -150,6 +160,12 @@ STATES = {
     "paused": "Paused",
     "never_run": "Never run",
     "ready": "Ready",
+    "on": "On",
+    "off": "Off",
+    "active": "Active",
+    "suspended": "Suspended",
+    "provisioning": "Being created",
+    "erasing": "Being erased",
     "attention": "Needs attention",
     "untested": "Never tested",
     "waiting": "Waiting",
@@ -160,6 +176,7 @@ STATES = {
 """State → the one word on its badge."""
 
 KEYS = (
+    ("⌘K", "Go to anything"),
     ("g o", "Overview"),
     ("g c", "Connections"),
     ("g p", "Pipelines"),
@@ -168,6 +185,7 @@ KEYS = (
     ("g l", "Lineage"),
     ("g d", "Data"),
     ("g s", "Schedules"),
+    ("g a", "Alerts"),
     ("/", "Search"),
     ("n", "New"),
     ("j k", "Next and previous row"),
@@ -176,3 +194,44 @@ KEYS = (
     ("?", "This list"),
     ("Esc", "Close"),
 )
+
+# ── Settings ──
+SECTIONS = (
+    ("members", "Members"),
+    ("tokens", "Tokens"),
+    ("audit", "Audit"),
+    ("usage", "Usage"),
+    ("bi-access", "BI access"),
+    ("general", "General"),
+    ("danger-zone", "Danger zone"),
+)
+"""Last part of the URL, and its name."""
+ROLES = {
+    "viewer": "Sees everything, changes nothing.",
+    "editor": "Creates connections, writes dbt models, starts runs.",
+    "admin": "Also deletes, manages members, tokens and BI access.",
+    "owner": "Also renames, exports and erases the org, and makes owners.",
+}
+INVITED_BY_MAIL = "Invitation sent. It works once, for 7 days."
+NO_MAIL = "Mail is not set up on this install. Send this link yourself."
+ONE_OWNER = "An org needs at least one owner."
+NO_TOKENS = "No tokens."
+NO_TOKENS_TEXT = "A token lets the CLI or a program act as you."
+TOKEN_ONCE = "Copy it now. It is not shown again."  # noqa: S105 - copy
+NO_USAGE = "Nothing loaded this month."
+ROLL_WARNING = "Tools that use the old password stop at once."
+ERASE_WARNING = (
+    "Erases {contents}, {size} and all credentials. Backups are not touched. "
+    "Type {slug} to confirm."
+)
+
+# ── Alerts ──
+NO_ALERTS = "No alerts."
+NO_ALERTS_TEXT = "Nothing fails or is late, as far as your rules look."
+NO_RULES = "No rules yet."
+NO_RULES_TEXT = "A rule says what is told, of which pipelines, and to whom. Add a channel first."
+NO_CHANNELS = "No channels yet."
+NO_CHANNELS_TEXT = "A channel is where messages go: mail, a Slack-compatible hook, a webhook."
+
+# ── Operator ──
+NO_ORGS_MATCH = "No orgs match these filters."

@@ -27,6 +27,11 @@ STATE_ICONS = {
     "warning": "triangle-alert",
     "untested": "circle-dashed",
     "suspended": "pause",
+    "on": "circle-check",
+    "off": "triangle-alert",
+    "active": "circle-check",
+    "provisioning": "clock",
+    "erasing": "clock",
 }
 """State → lucide icon. A state is never told by its color alone."""
 

@@ -23,7 +23,7 @@ DATA = ("raw", "raw_staging", "staging", "marts")
 
 _STORAGE = text(
     """
-    SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)
+    SELECT count(*), coalesce(sum(pg_total_relation_size(c.oid)), 0)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'm', 'p')
     """
@@ -105,8 +105,14 @@ async def exhausted(session: AsyncSession, org_ids: Collection[UUID]) -> set[UUI
 
 async def storage_used(session: AsyncSession, org_id: UUID) -> int:
     """Bytes of the org's tables and indexes in all data schemas."""
+    return (await stored(session, org_id))[1]
+
+
+async def stored(session: AsyncSession, org_id: UUID) -> tuple[int, int]:
+    """How many tables the org has in all data schemas, and their bytes with indexes."""
     schemas = [f"tenant_{org_id.hex}_{layer}" for layer in DATA]
-    return int(await session.scalar(_STORAGE, {"schemas": schemas}) or 0)
+    tables, size = (await session.execute(_STORAGE, {"schemas": schemas})).one()
+    return tables, int(size)
 
 
 async def _rows_of_month(session: AsyncSession, org_id: UUID) -> int:

@@ -69,7 +69,7 @@
         text($("[data-form-note]", form.parentElement), form.dataset.done);
         form.classList.add("hidden");
       } else {
-        location.assign(next(data)); // a full load: the websocket must carry the new cookie
+        location.assign(after(form, body) || next(data)); // a full load: the websocket must carry the new cookie
         return;
       }
     } catch (problem) {
@@ -82,6 +82,8 @@
     $("[type=submit]", form).removeAttribute("aria-busy");
   }, true);
 
+  // Where a form says to go on; {slug} is what was typed as such
+  const after = (form, body) => form.dataset.go && form.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(body[name] || ""));
   const linkToken = () => decodeURIComponent(location.pathname.replace(/\/$/, "").split("/").pop());
   const slugOf = (name) => name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^[^a-z]+|_+$/g, "").slice(0, 40);
 
@@ -112,6 +114,15 @@
     }
   }
   new MutationObserver(() => {
+    for (const one of document.querySelectorAll("[data-keys-switch]:not([data-known])")) {
+      one.dataset.known = "1";
+      one.setAttribute("aria-checked", String(localStorage.getItem(KEYS_OFF) !== "1"));
+    }
+    const receipt = $("[data-receipt]:not([data-timed])");
+    if (receipt) {
+      receipt.dataset.timed = "1";
+      setTimeout(() => receipt.classList.add("hidden"), $("button", receipt) ? 8000 : 4000);
+    }
     const form = $("form[data-invitation]:not([data-told])");
     if (form) tellInvitation(form);
   }).observe(document, { childList: true, subtree: true });
@@ -144,6 +155,18 @@
     } else if (what === "sign-out") {
       try { await call("POST", "/api/v1/auth/logout"); } catch { /* signed out already */ }
       location.assign("/login");
+    } else if (what === "sign-out-everywhere") {
+      try { await call("DELETE", "/api/v1/auth/sessions"); } catch { /* signed out already */ }
+      location.assign("/login");
+    } else if (what === "letter") {
+      const note = target.parentElement.querySelector("[data-form-note]");
+      try { await call("POST", "/api/v1/auth/verify/letter"); text(note, "Sent. Open the link in it."); } catch (problem) { text(note, [problem.detail, problem.remedy].filter(Boolean).join(" ")); }
+    } else if (what === "download") {
+      location.assign(api() + target.dataset.path);
+    } else if (what === "open") {
+      document.getElementById(target.dataset.dialog)?.showModal();
+    } else if (what === "close") {
+      target.closest("dialog")?.close();
     } else if (what === "theme") {
       // next-themes keeps the choice under this key
       const dark = document.documentElement.classList.contains("dark");
@@ -154,7 +177,7 @@
     } else if (what === "keys-toggle") {
       const off = localStorage.getItem(KEYS_OFF) === "1";
       off ? localStorage.removeItem(KEYS_OFF) : localStorage.setItem(KEYS_OFF, "1");
-      target.setAttribute("aria-checked", String(off));
+      if (target.hasAttribute("aria-checked")) target.setAttribute("aria-checked", String(off));
     } else if (what === "reload") {
       location.reload();
     } else if (what === "download") {
@@ -210,6 +233,119 @@
       if (kind === "drop") sendAll($("input", zone), event.dataTransfer.files);
     });
   }
+
+  // ── Dialogs: what must be typed first; closed when their form is sent ──
+  document.addEventListener("input", (event) => {
+    const typed = event.target;
+    if (typed.dataset.filter) {
+      const wanted = typed.value.trim().toLowerCase();
+      for (const item of document.querySelectorAll(`[data-filtered="${typed.dataset.filter}"]`)) {
+        item.classList.toggle("hidden", !item.textContent.toLowerCase().includes(wanted));
+      }
+    }
+    if (typed.dataset.confirm === undefined) return;
+    const fits = typed.value.trim() === typed.dataset.confirm;
+    $("[data-confirmed]", typed.form).setAttribute("aria-disabled", String(!fits));
+  });
+  document.addEventListener("submit", (event) => {
+    const dialog = event.target.closest("dialog.ask");
+    if (!dialog) return;
+    if ($('[type="submit"][aria-disabled="true"]', dialog)) { event.preventDefault(); event.stopImmediatePropagation(); return; }
+    setTimeout(() => dialog.close());
+  }, true);
+  document.addEventListener("keydown", (event) => { // a menu must not take what is typed to search it
+    if (event.target.dataset && event.target.dataset.filter && event.key !== "Escape" && event.key !== "Tab") event.stopPropagation();
+  }, true);
+
+  // ── Go to anything ──
+  let known = { org: "", at: 0, items: [] };
+  const here = () => (location.pathname.match(/^\/o\/([^/]+)/) || [])[1] || "";
+
+  function go(href) {
+    if (href === location.pathname + location.search) return;
+    history.pushState({ idx: (history.state?.idx ?? 0) + 1, key: String(Date.now()), usr: null }, "", href);
+    dispatchEvent(new PopStateEvent("popstate", { state: history.state })); // the router listens
+  }
+
+  async function anything() {
+    const pages = [...document.querySelectorAll(".side a.item")].map((link) => [link.title, "Page", link.getAttribute("href")]);
+    const org = here();
+    if (!org) return pages;
+    if (known.org !== org || Date.now() - known.at > 30_000) {
+      const base = `/api/v1/orgs/${org}`;
+      const list = (path) => call("GET", base + path).then((page) => page.items, () => []);
+      const [connections, pipelines, models] = await Promise.all([list("/connections"), list("/pipelines"), list("/dbt-models")]);
+      known = { org, at: Date.now(), items: [
+        ...pipelines.map(({ name }) => [name, "Pipeline", `/o/${org}/pipelines/${name}`]),
+        ...connections.map(({ name }) => [name, "Connection", `/o/${org}/connections/${name}`]),
+        ...models.map(({ path }) => [path, "dbt model", `/o/${org}/dbt-models/${path}`]),
+      ] };
+    }
+    return [...pages, ...known.items];
+  }
+
+  function draw(palette, items) {
+    const wanted = $("input", palette).value.trim().toLowerCase();
+    const fits = items.filter(([name]) => name.toLowerCase().includes(wanted)).slice(0, 12);
+    const list = $("#palette-list", palette);
+    list.replaceChildren(...fits.map(([name, kind, href], n) => {
+      const item = document.createElement("li");
+      item.id = `palette-${n}`;
+      item.role = "option";
+      item.dataset.href = href;
+      item.setAttribute("aria-selected", String(n === 0));
+      const [label, what] = [document.createElement("span"), document.createElement("span")];
+      label.textContent = name; label.className = "grow cut";
+      what.textContent = kind; what.className = "soft small";
+      item.append(label, what);
+      return item;
+    }));
+    $("input", palette).setAttribute("aria-activedescendant", fits.length ? "palette-0" : "");
+  }
+
+  async function showPalette() {
+    const palette = $("dialog.palette");
+    if (!palette || palette.open) return;
+    const input = $("input", palette);
+    input.value = "";
+    let items = [];
+    palette.showModal();
+    const again = () => draw(palette, items);
+    input.oninput = again;
+    items = [...document.querySelectorAll(".side a.item")].map((link) => [link.title, "Page", link.getAttribute("href")]);
+    again();
+    items = await anything();
+    again();
+  }
+
+  function choose(item) {
+    item.closest("dialog").close();
+    go(item.dataset.href);
+  }
+  document.addEventListener("click", (event) => {
+    const item = event.target.closest("#palette-list li");
+    if (item) choose(item);
+    else if (event.target.matches("dialog.palette, dialog.keys")) event.target.close();
+  });
+  document.addEventListener("keydown", (event) => {
+    if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      showPalette();
+      return;
+    }
+    const palette = event.target.closest?.("dialog.palette");
+    if (!palette) return;
+    const items = [...palette.querySelectorAll("li")];
+    const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
+    if (event.key === "Enter" && items[at]) { event.preventDefault(); choose(items[at]); return; }
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by || !items.length) return;
+    event.preventDefault();
+    const to = items[(at + by + items.length) % items.length];
+    for (const item of items) item.setAttribute("aria-selected", String(item === to));
+    to.scrollIntoView({ block: "nearest" });
+    $("input", palette).setAttribute("aria-activedescendant", to.id);
+  });
 
   // ── Keys ──
   const GO = { o: "overview", c: "connections", p: "pipelines", r: "runs", m: "dbt-models", l: "lineage", d: "data", s: "schedules", a: "alerts" };

@@ -33,6 +33,7 @@ def api_form(
     note: str = "",
     by_link: bool = False,
     invitation: bool = False,
+    go_to: str = "",
 ) -> rx.Component:
     """A form that panel.js posts to the API as JSON.
 
@@ -41,6 +42,7 @@ def api_form(
         note: shown above the form.
         by_link: the last part of the page's URL is sent as `token`.
         invitation: that token's invitation is told above the form.
+        go_to: where the browser goes on success; `{slug}` is what was typed as such.
     """
     marks = {"data-api": path}
     if done:
@@ -49,6 +51,8 @@ def api_form(
         marks["data-by-link"] = ""
     if invitation:
         marks["data-invitation"] = ""
+    if go_to:
+        marks["data-go"] = go_to
     return rx.el.div(
         rx.el.div(note, class_name="form-note", role="status", custom_attrs={"data-form-note": ""}),
         rx.el.form(
@@ -105,18 +109,20 @@ def password_field(
     complete: str,
     new: bool = False,
     only_new: bool = False,
+    element: str = "",
     **props: Any,
 ) -> rx.Component:
     """A masked input with Show; a new one has at least 12 characters."""
     rule = {"min_length": 12} if new else {}
-    attrs = {"aria-describedby": f"{name}-error"}
+    element = element or name  # where a page has two of a name
+    attrs = {"aria-describedby": f"{element}-error"}
     if new:
         attrs["data-short"] = f"{strings.PASSWORD_RULE}."
     return rx.el.div(
-        rx.el.label(label, html_for=name),
+        rx.el.label(label, html_for=element),
         rx.el.span(
             rx.el.input(
-                id=name,
+                id=element,
                 name=name,
                 type="password",
                 required=True,
@@ -138,6 +144,6 @@ def password_field(
             class_name="secret",
         ),
         rx.el.span(strings.PASSWORD_RULE, class_name="help") if new else rx.fragment(),
-        rx.el.span(id=f"{name}-error", class_name="err"),
+        rx.el.span(id=f"{element}-error", class_name="err"),
         class_name="field only-new" if only_new else "field",
     )

@@ -26,6 +26,11 @@ ITEMS: tuple[tuple[str, str, str] | None, ...] = (
 )
 
 
+LANDINGS = {"settings": "settings/members"}
+"""Page types that open at a section of theirs."""
+SEARCH_FROM = 8
+
+
 @dataclass(frozen=True)
 class FrameProps:
     """What the frame shows."""
@@ -37,6 +42,12 @@ class FrameProps:
     orgs: Any
     suspended: Any
     as_operator: Any
+    is_operator: Any
+    zone: Any
+    alerts: Any
+    failing: Any
+    receipts: Any
+    """`said`, `number`, `can_undo`, and the handler `undo`."""
     built: frozenset[str]
     """Page types that exist: a menu entry never leads nowhere."""
 
@@ -61,7 +72,53 @@ def frame(props: FrameProps, current: str, *content: rx.Component) -> rx.Compone
             ),
             class_name="frame",
         ),
+        receipt(props.receipts),
         keys_dialog(),
+        palette(),
+    )
+
+
+def receipt(receipts: Any) -> rx.Component:
+    """What was done, for a moment; panel.js takes it away."""
+    return rx.el.div(
+        rx.cond(
+            receipts.said != "",
+            rx.el.div(
+                icon("circle-check"),
+                rx.el.span(receipts.said),
+                rx.cond(
+                    receipts.can_undo,
+                    rx.el.button(
+                        strings.UNDO, type="button", class_name="btn", on_click=receipts.undo
+                    ),
+                ),
+                key=receipts.number,
+                class_name="receipt",
+                custom_attrs={"data-receipt": receipts.number},
+            ),
+        ),
+        class_name="receipts",
+        role="status",
+    )
+
+
+def palette() -> rx.Component:
+    """“Go to anything”, opened with ⌘K; panel.js fills and filters the list in the browser."""
+    return rx.el.dialog(
+        rx.el.input(
+            class_name="input",
+            placeholder=strings.GO_TO,
+            auto_complete="off",
+            role="combobox",
+            custom_attrs={
+                "aria-label": strings.GO_TO,
+                "aria-controls": "palette-list",
+                "aria-expanded": "true",
+            },
+        ),
+        rx.el.ul(id="palette-list", role="listbox", custom_attrs={"aria-label": "Pages"}),
+        class_name="palette",
+        custom_attrs={"aria-label": strings.GO_TO},
     )
 
 
@@ -129,11 +186,16 @@ def _top_bar(props: FrameProps) -> rx.Component:
 def _side(props: FrameProps, current: str) -> rx.Component:
     return rx.el.nav(
         _switcher(props, current),
-        *(
-            rx.el.div(class_name="gap") if item is None else _item(props, current, *item)
-            for item in _with_pages(props.built)
+        rx.cond(
+            props.org != "",
+            rx.fragment(
+                *(
+                    rx.el.div(class_name="gap") if item is None else _item(props, current, *item)
+                    for item in _with_pages(props.built)
+                )
+            ),
         ),
-        _person(props),
+        _person(props, current),
         class_name="side",
         custom_attrs={"aria-label": "Main"},
     )
@@ -156,7 +218,8 @@ def _item(props: FrameProps, current: str, page: str, label: str, shape: str) ->
     return rx.link(
         icon(shape),
         rx.el.span(label, class_name="text"),
-        href=f"/o/{props.org}/{page}",
+        _mark(props, page),
+        href=f"/o/{props.org}/{LANDINGS.get(page, page)}",
         class_name="item",
         unstyled=True,
         title=label,
@@ -164,8 +227,21 @@ def _item(props: FrameProps, current: str, page: str, label: str, shape: str) ->
     )
 
 
+def _mark(props: FrameProps, page: str) -> rx.Component:
+    """Only where somebody must act."""
+    if page == "alerts":
+        said = rx.el.span(props.alerts, rx.el.span(" open", class_name="sr"), class_name="count")
+        return rx.cond(props.alerts > 0, said)
+    if page == "pipelines":
+        return rx.cond(
+            props.failing > 0,
+            rx.el.span(rx.el.span("some are failing", class_name="sr"), class_name="dot"),
+        )
+    return rx.fragment()
+
+
 def _switcher(props: FrameProps, current: str) -> rx.Component:
-    page = current if current in props.built else "overview"
+    page = LANDINGS.get(current, current) if current in props.built else "overview"
     return rx.el.div(
         rx.menu.root(
             rx.menu.trigger(
@@ -179,15 +255,26 @@ def _switcher(props: FrameProps, current: str) -> rx.Component:
                 )
             ),
             rx.menu.content(
+                rx.cond(
+                    props.orgs.length() >= SEARCH_FROM,
+                    rx.el.input(
+                        class_name="input org-search",
+                        placeholder="Search orgs",
+                        custom_attrs={"aria-label": "Search orgs", "data-filter": "org"},
+                    ),
+                ),
                 rx.foreach(
                     props.orgs,
                     lambda org: rx.menu.item(
-                        rx.el.span(org.name, class_name="strong"),
-                        rx.el.span(org.slug, " · ", org.role, class_name="soft small"),
+                        rx.el.span(org.name, class_name="strong cut"),
+                        rx.el.span(org.slug, " · ", org.role, class_name="soft small nowrap"),
                         on_select=rx.redirect(f"/o/{org.slug}/{page}"),
                         class_name="row",
+                        custom_attrs={"data-filtered": "org"},
                     ),
                 ),
+                rx.menu.separator(),
+                rx.menu.item(strings.CREATE_ORG, on_select=rx.redirect(routes.NEW_ORG)),
                 width="264px",
             ),
         ),
@@ -195,8 +282,21 @@ def _switcher(props: FrameProps, current: str) -> rx.Component:
     )
 
 
-def _person(props: FrameProps) -> rx.Component:
+def _person(props: FrameProps, current: str) -> rx.Component:
+    here = {"aria-current": "page"} if current == "operator" else {}
     return rx.el.div(
+        rx.cond(
+            props.is_operator,
+            rx.link(
+                icon("shield"),
+                rx.el.span("Operator", class_name="text"),
+                href=routes.OPERATOR_ORGS,
+                class_name="item",
+                unstyled=True,
+                title="Operator",
+                custom_attrs=here,
+            ),
+        ),
         rx.menu.root(
             rx.menu.trigger(
                 rx.el.button(
@@ -208,9 +308,11 @@ def _person(props: FrameProps) -> rx.Component:
                 )
             ),
             rx.menu.content(
+                rx.menu.item("Account", on_select=rx.redirect(routes.ACCOUNT)),
                 rx.menu.item("Light or dark", on_select=rx.toggle_color_mode),
-                rx.menu.item("Times are in UTC", disabled=True),
+                rx.menu.item(f"Times are in {props.zone}", disabled=True),
                 rx.menu.item("Keyboard shortcuts", custom_attrs={"data-do": "keys"}),
+                rx.menu.item(strings.KEYS_SWITCH, custom_attrs={"data-do": "keys-toggle"}),
                 rx.menu.separator(),
                 rx.menu.item("Sign out", custom_attrs={"data-do": "sign-out"}),
                 width="240px",
@@ -227,8 +329,8 @@ def _banners(props: FrameProps) -> rx.Component:
             rx.el.div(
                 icon("shield"),
                 rx.el.span(
-                    f"You are in {props.org_name} as operator. What you do is in its audit log. ",
-                    rx.link("Leave", href=routes.HOME),
+                    strings.AS_OPERATOR.format(org=props.org_name),
+                    rx.link(strings.LEAVE, href=routes.OPERATOR_ORGS),
                 ),
                 class_name="banner",
                 role="status",
@@ -238,8 +340,7 @@ def _banners(props: FrameProps) -> rx.Component:
             props.suspended,
             rx.el.div(
                 icon("circle-slash"),
-                f"An operator suspended {props.org_name}. No runs start and BI logins are closed; "
-                "all data is kept. Contact your operator.",
+                strings.SUSPENDED.format(org=props.org_name),
                 class_name="banner red",
                 role="alert",
             ),

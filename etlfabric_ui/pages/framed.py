@@ -9,12 +9,21 @@ import reflex as rx
 from etlfabric_ui.components.elements import button
 from etlfabric_ui.components.frame import FrameProps, frame
 from etlfabric_ui.components.panels import problem_panel
+from etlfabric_ui.state.receipts import Receipts
 from etlfabric_ui.state.shell import Shell
 
 BUILT = frozenset(
     {
-        *("overview", "connections", "pipelines", "runs"),
-        *("dbt-models", "lineage", "data", "schedules"),
+        "alerts",
+        "connections",
+        "data",
+        "dbt-models",
+        "lineage",
+        "overview",
+        "pipelines",
+        "runs",
+        "schedules",
+        "settings",
     }
 )
 """Page types that the menu may name."""
@@ -27,6 +36,11 @@ PROPS = FrameProps(
     orgs=Shell.orgs,
     suspended=Shell.suspended,
     as_operator=Shell.entered_as_operator,
+    is_operator=Shell.is_operator,
+    zone=Shell.zone,
+    alerts=Shell.alerts,
+    failing=Shell.failing,
+    receipts=Receipts,
     built=BUILT,
 )
 

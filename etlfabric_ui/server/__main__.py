@@ -79,7 +79,7 @@ def static() -> ASGIApp:
 def page_of(path: str) -> str | None:
     """The route that a path of the browser's bar belongs to."""
     parts = path.strip("/").split("/")
-    for route in (*routes.OF_AN_ORG, routes.RESET, routes.INVITE, routes.VERIFY):
+    for route in routes.WITH_PARTS:
         wanted = route.strip("/").split("/")
         if wanted[-1].startswith("[[..."):  # any number of parts
             wanted = [*wanted[:-1], *("[]" for _ in parts[len(wanted) - 1 :])]

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 import reflex as rx
 
 from etlfabric_dagster import clock
+from etlfabric_dagster.errors import FabricError
 from etlfabric_ui import formats
 from etlfabric_ui.state.zones import local, zone
 from etlfabric_ui.views import Moment, Problem
@@ -22,6 +23,30 @@ class PageState(rx.State, mixin=True):
     problem: Problem = Problem()
     busy: str = ""
     """Name of what is under way, so that its button says so; "" = nothing."""
+
+
+class FormsState(PageState, mixin=True):
+    """A page with forms: what one of them was refused for stands below that form."""
+
+    wrong: str = ""
+    """Which form."""
+    wrong_said: str = ""
+
+    def _refuse(self, form: str, error: FabricError) -> None:
+        """Say below the form why not, and what to do."""
+        self.wrong, self.busy = form, ""
+        self.wrong_said = f"{error.message} {spoken(error.remedy)}".strip()
+
+    def _clear(self) -> None:
+        """Nothing is wrong any more."""
+        self.wrong = self.wrong_said = ""
+        self.problem = Problem()
+
+
+def spoken(remedy: str) -> str:
+    """A remedy without its command: the panel never shows one."""
+    before, _, command = remedy.partition(": etlfabric ")
+    return f"{before}." if command else "" if "`etlfabric " in remedy else remedy
 
 
 def browser_zone(cookies: str | None) -> str:

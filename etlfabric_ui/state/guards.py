@@ -31,6 +31,7 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import sessions
 from etlfabric_dagster.services.scope import Actor, org_scope
 from etlfabric_ui import routes, strings
+from etlfabric_ui.state.base import spoken
 from etlfabric_ui.state.zones import use_zone
 from etlfabric_ui.views import Problem
 
@@ -111,12 +112,6 @@ def problem_of(error: FabricError) -> Problem:
         return Problem("missing", strings.MISSING, code=error.code)
     kind = "permission" if isinstance(error, PermissionDeniedError) else "error"
     return Problem(kind, error.message, spoken(error.remedy), error.code)
-
-
-def spoken(remedy: str) -> str:
-    """A remedy without its command: the panel never shows one."""
-    before, _, command = remedy.partition(": etlfabric ")
-    return f"{before}." if command else "" if "`etlfabric " in remedy else remedy
 
 
 def _single(handler: Callable[..., Any], needs: Role | None, operator: bool) -> Callable[..., Any]:

@@ -13,10 +13,11 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.services import connections, overview, pipelines, runs
 from etlfabric_dagster.services.scope import org_scope
-from etlfabric_ui import formats, routes
+from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.catalogue import mark_of, title_of
 from etlfabric_ui.state.guards import Visit, guarded
+from etlfabric_ui.state.receipts import undoable
 from etlfabric_ui.state.words import run_row, spark
 from etlfabric_ui.views import ConnectionRow, PipelineRow, Problem, RunRow
 
@@ -94,11 +95,15 @@ class PipelinesState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.EDITOR)
-    async def pause(self, visit: Visit, name: str, paused: bool) -> None:
-        """Stop or resume its schedule."""
+    async def pause(self, visit: Visit, name: str, paused: bool) -> Any:
+        """Stop or resume its schedule; pausing can be undone for eight seconds."""
         async with org_scope(visit.actor, visit.org) as scope:
-            await pipelines.set_paused(scope, name, paused=paused)
+            await pipelines.set_paused(scope, name, paused=bool(paused))
         await self._read(visit)
+        if not paused:
+            return None
+        said = strings.PAUSED.format(name=name)
+        return undoable(said, PipelinesState, "pause", name, False)
 
     async def _read(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:

@@ -16,6 +16,7 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded, spoken
+from etlfabric_ui.state.receipts import done, undoable
 from etlfabric_ui.views import Moment, Problem
 
 TABS = ("streams", "runs", "changes", "schedule", "settings")
@@ -79,9 +80,8 @@ class PipelineState(PageState, rx.State):
             await pipelines.set_paused(scope, self.name, paused=bool(paused))
         await self._read(visit)
         if not paused:
-            return rx.toast.success(f"{self.name} runs again by its schedule.")
-        undo = {"label": "Undo", "on_click": PipelineState.pause(False)}  # pyright: ignore
-        return rx.toast(strings.PAUSED.format(name=self.name), action=undo, duration=8000)
+            return done(f"{self.name} runs again by its schedule.")
+        return undoable(strings.PAUSED.format(name=self.name), PipelineState, "pause", False)
 
     @rx.event
     @guarded(Role.EDITOR)

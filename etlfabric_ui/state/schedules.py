@@ -16,6 +16,7 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded
+from etlfabric_ui.state.receipts import undoable
 from etlfabric_ui.state.schedule_choice import cron_in_words, interval_in_words
 from etlfabric_ui.state.time_boxes import axis, boxes, overlaps
 from etlfabric_ui.state.zones import zone
@@ -63,8 +64,7 @@ class SchedulesState(PageState, rx.State):
         await self._read(visit)
         if not paused:
             return None
-        undo = {"label": "Undo", "on_click": SchedulesState.pause(name, False)}  # pyright: ignore
-        return rx.toast(strings.PAUSED.format(name=name), action=undo, duration=8000)
+        return undoable(strings.PAUSED.format(name=name), SchedulesState, "pause", name, False)
 
     async def _read(self, visit: Visit) -> None:
         span, now = SPANS[self.span], clock.now()

@@ -6,9 +6,10 @@ import reflex as rx
 
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import users
+from etlfabric_dagster.services import members, mutes, orgs, pipeline_health, users
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import routes
+from etlfabric_ui.state.base import browser_zone
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
 from etlfabric_ui.views import OrgChoice, Problem
 
@@ -26,6 +27,18 @@ class Shell(rx.State):
     role: str = ""
     suspended: bool = False
     orgs: list[OrgChoice] = []
+    owner: str = ""
+    """Whom to ask for more rights."""
+    zone: str = "UTC"
+    """IANA zone in which this page tells times."""
+    refused_edit: str = ""
+    """Why a control for editors does not work; "" when it does. Likewise the next two."""
+    refused_admin: str = ""
+    refused_own: str = ""
+    entered_as_operator: bool = False
+    """An operator inside an org they are no member of."""
+    alerts: int = 0
+    failing: int = 0
 
     @rx.var
     def may_edit(self) -> bool:
@@ -36,11 +49,6 @@ class Shell(rx.State):
     def may_admin(self) -> bool:
         """Likewise for admins."""
         return bool(self.role) and Role(self.role).may(Role.ADMIN)
-
-    @rx.var
-    def entered_as_operator(self) -> bool:
-        """An operator inside an org they are no member of."""
-        return self.is_operator and bool(self.org) and not any(one.current for one in self.orgs)
 
     @rx.event
     @guarded(None)
@@ -55,6 +63,8 @@ class Shell(rx.State):
         self.problem = Problem()
         if slug:
             await self._enter_org(visit, slug)
+        else:
+            self._enter_none()
         self.ready = True
 
     @rx.event
@@ -66,6 +76,8 @@ class Shell(rx.State):
         if slugs:
             slug = self.org if self.org in slugs else slugs[0]
             return rx.redirect(routes.to(routes.OVERVIEW, org_slug=slug), replace=True)
+        if me.is_operator:
+            return rx.redirect(routes.OPERATOR_ORGS, replace=True)
         self.email, self.name, self.is_operator = me.email, me.name or "", me.is_operator
         self.orgs, self.org, self.org_name, self.role, self.ready = [], "", "", "", True
         return None
@@ -74,9 +86,33 @@ class Shell(rx.State):
         try:
             async with org_scope(visit.actor, slug) as scope:
                 self.role, self.suspended = str(scope.role), scope.status == "suspended"
+                self.zone = scope.timezone
+                self.owner = await members.first_owner(scope)
+                self.alerts = await mutes.count_open(scope)
+                self.failing = await pipeline_health.count_failing(scope.session)
+            self.org_name = (await orgs.get(visit.actor, slug)).name
         except FabricError as exc:
             self.org = self.org_name = self.role = ""
             self.problem = problem_of(exc)
             return
         self.org = slug
-        self.org_name = next((one.name for one in self.orgs if one.slug == slug), slug)
+
+        mine = any(one.current for one in self.orgs)
+        self.entered_as_operator = visit.actor.is_operator and not mine
+        self.refused_edit = self._refused(Role.EDITOR)
+        self.refused_admin = self._refused(Role.ADMIN)
+        self.refused_own = self._refused(Role.OWNER)
+
+    def _enter_none(self) -> None:
+        """A page of no org: its menu leads back to the org that was seen last, or the first."""
+        self.zone = browser_zone(self.router.headers.cookie)
+        self.suspended = self.entered_as_operator = False
+        self.alerts = self.failing = 0
+        if not self.org and self.orgs:
+            self.org, self.org_name = self.orgs[0].slug, self.orgs[0].name
+
+    def _refused(self, needs: Role) -> str:
+        if Role(self.role).may(needs):
+            return ""
+        ask = f"Ask {self.owner} (owner)." if self.owner else "Ask an operator."
+        return f"{needs.capitalize()}s can do this; you are {self.role}. {ask}"

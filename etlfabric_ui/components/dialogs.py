@@ -1,0 +1,90 @@
+"""Dialogs, opened and closed in the browser; and what a form was refused for, below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui.components.elements import button
+
+
+def opener(label: Any, dialog: Any, kind: str = "", **props: Any) -> rx.Component:
+    """A button that opens the dialog with this id."""
+    attrs = {"data-do": "open", "data-dialog": dialog} | props.pop("custom_attrs", {})
+    return button(label, kind, custom_attrs=attrs, **props)
+
+
+def confirm(
+    dialog: Any, title: Any, text: Any, action: Any, on_submit: Any, *, typed: Any = ""
+) -> rx.Component:
+    """Says what will happen, and does it.
+
+    Args:
+        typed: what must be typed first; the button does nothing until then.
+        on_submit: handler of the form; what was typed is its field `typed`.
+    """
+    asks = isinstance(typed, rx.Var) or bool(typed)
+    field = rx.el.label(
+        rx.el.span("Type ", rx.el.b(typed), " to confirm."),
+        rx.el.input(
+            name="typed",
+            class_name="input",
+            auto_complete="off",
+            spell_check=False,
+            custom_attrs={"data-confirm": typed},
+        ),
+        class_name="field",
+    )
+    return rx.el.dialog(
+        rx.form(
+            rx.el.h2(title),
+            rx.el.p(text),
+            field if asks else rx.fragment(),
+            rx.el.div(
+                button(
+                    action,
+                    "danger final",
+                    type="submit",
+                    custom_attrs={"data-confirmed": ""} if asks else {},
+                    refused="Type it first." if asks else "",
+                ),
+                button("Cancel", custom_attrs={"data-do": "close"}),
+                class_name="row",
+            ),
+            on_submit=on_submit,
+            class_name="form",
+        ),
+        id=dialog,
+        class_name="ask",
+        custom_attrs={"aria-label": title},
+    )
+
+
+def refusal(state: Any, form: str) -> rx.Component:
+    """Why this form was refused."""
+    return rx.cond(
+        state.wrong == form,
+        rx.el.p(state.wrong_said, class_name="form-error", role="alert"),
+    )
+
+
+def copy_button(text: Any, label: str = "Copy") -> rx.Component:
+    """Copies in the browser."""
+    return button(label, icon_name="copy", custom_attrs={"data-do": "copy", "data-copy": text})
+
+
+def shown_once(title: Any, secret: Any, note: Any) -> rx.Component:
+    """Something that is on the page this once."""
+    return rx.el.div(
+        rx.el.div(
+            rx.el.p(title, class_name="strong"),
+            rx.el.div(
+                rx.el.code(secret, class_name="snippet grow"), copy_button(secret), class_name="row"
+            ),
+            rx.el.p(note, class_name="soft"),
+            class_name="stack grow",
+        ),
+        class_name="notice blue",
+        role="status",
+    )

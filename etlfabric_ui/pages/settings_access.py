@@ -1,0 +1,164 @@
+"""Settings: tokens and BI access."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from etlfabric_ui import strings
+from etlfabric_ui.components.dialogs import confirm, copy_button, opener, refusal, shown_once
+from etlfabric_ui.components.elements import button, time
+from etlfabric_ui.components.panels import empty
+from etlfabric_ui.components.tables import table
+from etlfabric_ui.pages.settings import labeled, part, section
+from etlfabric_ui.state.settings_access import BiState, TokensState
+from etlfabric_ui.state.shell import Shell
+
+Tokens: Any = TokensState
+Bi: Any = BiState
+SCOPES = (
+    ("", "All you may do here"),
+    ("read", "Read only"),
+    ("viewer", "As viewer"),
+    ("editor", "As editor"),
+    ("admin", "As admin"),
+)
+LIVES = (("30", "30 days"), ("90", "90 days"), ("366", "1 year"))
+
+
+def tokens() -> rx.Component:
+    """For the CLI and programs."""
+    heads = [("Token", ""), ("Owner", "not-narrow"), ("May", "not-narrow")]
+    heads += [("Last used", ""), ("Expires", ""), ("", "num")]
+    return section(
+        "tokens",
+        Tokens,
+        part(
+            "New token",
+            _create(),
+            refusal(Tokens, "token"),
+            rx.cond(
+                Tokens.made != "", shown_once("Your new token", Tokens.made, strings.TOKEN_ONCE)
+            ),
+        ),
+        rx.cond(
+            Tokens.rows.length() > 0,
+            part("Tokens", table(heads, rx.foreach(Tokens.rows, _token), "Tokens")),
+            empty(strings.NO_TOKENS, strings.NO_TOKENS_TEXT),
+        ),
+    )
+
+
+def bi_access() -> rx.Component:
+    """A stable read-only login."""
+    facts = (
+        ("Host", Bi.host),
+        ("Port", Bi.port),
+        ("Database", Bi.database),
+        ("Login", Bi.username),
+        ("Schema", Bi.db_schema),
+    )
+    return section(
+        "bi-access",
+        Bi,
+        part(
+            "How tools connect",
+            rx.el.dl(
+                *(
+                    item
+                    for label, value in facts
+                    for item in (
+                        rx.el.dt(label),
+                        rx.el.dd(
+                            rx.el.code(value, class_name="grow cut"),
+                            copy_button(value),
+                            class_name="row",
+                        ),
+                    )
+                ),
+                class_name="kv facts",
+            ),
+            rx.cond(
+                Bi.password != "",
+                shown_once("The new password", Bi.password, strings.TOKEN_ONCE),
+            ),
+            rx.el.div(opener("Roll password", "roll", "danger", refused=Shell.refused_admin)),
+            confirm(
+                "roll", "Roll password", strings.ROLL_WARNING, "Roll password", lambda _: Bi.roll()
+            ),
+            text="A login that reads the marts and nothing else.",
+        ),
+        part(
+            "Snippets",
+            rx.foreach(
+                Bi.snippets,
+                lambda one: rx.el.div(
+                    rx.el.div(
+                        rx.el.h3(one.title, class_name="grow"),
+                        copy_button(one.text),
+                        class_name="row",
+                    ),
+                    rx.el.pre(one.text, class_name="snippet", tab_index=0),
+                    class_name="stack",
+                ),
+            ),
+        ),
+    )
+
+
+def _create() -> rx.Component:
+    def choice(name: str, options: tuple[tuple[str, str], ...], chosen: str) -> rx.Component:
+        return rx.el.select(
+            *(rx.el.option(text, value=key) for key, text in options),
+            id=name,
+            name=name,
+            default_value=chosen,
+            class_name="select",
+        )
+
+    named = rx.el.input(
+        id="name",
+        name="name",
+        class_name="input",
+        required=True,
+        auto_complete="off",
+        placeholder="nightly export",
+    )
+    return rx.form(
+        rx.el.div(
+            labeled("Name", named, "name"),
+            labeled("May", choice("scope", SCOPES, ""), "scope"),
+            labeled("Expires", choice("days", LIVES, "90"), "days"),
+            button("Create token", "primary", type="submit"),
+            class_name="inline-form",
+        ),
+        on_submit=Tokens.create,
+        reset_on_submit=True,
+    )
+
+
+def _token(row: Any) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(row.name, class_name="strong"),
+        rx.el.td(row.owner, class_name="not-narrow"),
+        rx.el.td(row.scope, class_name="not-narrow"),
+        rx.el.td(time(row.used)),
+        rx.el.td(time(row.expires)),
+        rx.el.td(
+            opener(
+                "Revoke",
+                f"revoke-{row.id}",
+                refused=rx.cond(row.revocable, "", "Its owner uses it in other orgs too."),
+                custom_attrs={"aria-label": f"Revoke {row.name}"},
+            ),
+            confirm(
+                f"revoke-{row.id}",
+                f"Revoke {row.name}",
+                "Programs that use it are refused from then on.",
+                "Revoke",
+                Tokens.revoke(row.id),
+            ),
+            class_name="num",
+        ),
+    )

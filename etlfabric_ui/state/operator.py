@@ -1,0 +1,259 @@
+"""For operators: all orgs, and how the install's processes and protections stand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import reflex as rx
+
+from etlfabric_dagster import __version__
+from etlfabric_dagster.config import settings
+from etlfabric_dagster.embedded import stack
+from etlfabric_dagster.embedded.stack import StackStatus
+from etlfabric_dagster.errors import FabricError, InvalidInputError
+from etlfabric_dagster.logs import log
+from etlfabric_dagster.schemas.fleet import FleetLoad, OrgCard
+from etlfabric_dagster.services import fleet, fleet_orgs, orgs
+from etlfabric_ui import formats, routes
+from etlfabric_ui.state.base import FormsState, PageState, browser_zone, moment
+from etlfabric_ui.state.guards import Visit, guarded
+from etlfabric_ui.state.receipts import done
+from etlfabric_ui.state.zones import use_zone
+from etlfabric_ui.views import Problem
+from etlfabric_ui.views_settings import FleetRow, OrgRow
+
+ELSEWHERE = (
+    "This install was not started by “up” on this machine, so its processes and controls cannot be "
+    "asked from here. The queue above is read from the database."
+)
+CONTROL_WORDS = {
+    "home_private": "Home readable by its user only",
+    "platform_not_superuser": "Platform's login is no superuser",
+    "databases_closed_to_public": "Databases closed to PUBLIC",
+    "functions_closed_to_public": "Functions closed to PUBLIC",
+    "passwords_demanded": "Passwords demanded for every login",
+    "temporary_files_limited": "Temporary files limited",
+    "egress_private_networks_closed": "Private networks closed",
+    "egress_platform_closed": "Platform's own servers closed",
+    "sandbox_environment_clean": "Sandbox without secrets",
+    "sandbox_without_network": "dbt without network",
+}
+
+
+class OperatorOrgsState(PageState, rx.State):
+    """All orgs, by slug, searched and paged on the server."""
+
+    rows: list[OrgRow] = []
+    q: str = ""
+    cursor: str = ""
+    next_cursor: str = ""
+    summary: str = ""
+    exists: bool = False
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def load(self, visit: Visit) -> None:
+        """Read the page that the URL names."""
+        self.problem = Problem()
+        query = self.router.url.query_parameters
+        self.q, self.cursor = query.get("q", "")[:60], query.get("cursor", "")[:60]
+        await self._read(visit)
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def search(self, visit: Visit, q: str) -> Any:
+        """Those whose slug or name contains it; stands in the URL."""
+        self.q, self.cursor = q[:60], ""
+        await self._read(visit)
+        query = f"?q={quote(self.q)}" if self.q else ""
+        return rx.redirect(f"{routes.OPERATOR_ORGS}{query}", replace=True)
+
+    async def _read(self, visit: Visit) -> None:
+        use_zone(browser_zone(self.router.headers.cookie))
+        found = await fleet_orgs.list_orgs(visit.actor, self.q, self.cursor or None)
+        totals = (await fleet.status(visit.actor)).totals
+        self.rows = [org_row(one) for one in found.items]
+        self.next_cursor, self.exists = found.next or "", totals.orgs > 0
+        self.summary = (
+            f"{formats.plural(totals.orgs, 'org')} · {totals.active} active · "
+            f"{totals.failing} with failures in 24 h · {totals.running} running · "
+            f"{totals.queued} queued"
+        )
+        self.loaded = True
+
+
+class OperatorOrgState(FormsState, rx.State):
+    """One org as operators see it: what suspending would do, its limits."""
+
+    slug: str = ""
+    name: str = ""
+    state: str = "healthy"
+    card: OrgRow = OrgRow("", "", "", "", "", "", "", "", moment(None))
+    consequences: str = ""
+    max_runs: str = ""
+    weight: str = ""
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def load(self, visit: Visit) -> None:
+        """Read it."""
+        self._clear()
+        await self._read(visit)
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def suspend(self, visit: Visit) -> Any:
+        """Cancel its runs, close its logins, skip its schedules."""
+        await orgs.suspend(visit.actor, self._target())
+        await self._read(visit)
+        return done(f"{self.slug} is suspended. All its data is kept.")
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def resume(self, visit: Visit) -> Any:
+        """Open it again."""
+        await orgs.resume(visit.actor, self._target())
+        await self._read(visit)
+        return done(f"{self.slug} is active.")
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def limit(self, visit: Visit, given: dict[str, Any]) -> Any:
+        """Change its share of the workers."""
+        self._clear()
+        try:
+            await orgs.set_limits(
+                visit.actor,
+                self._target(),
+                max_concurrent_runs=_whole(given, "max_runs"),
+                weight=_whole(given, "weight"),
+            )
+        except FabricError as exc:
+            return self._refuse("limits", exc)
+        await self._read(visit)
+        return done("Saved.")
+
+    def _target(self) -> str:
+        return str(getattr(self, "target_slug", "") or "")
+
+    async def _read(self, visit: Visit) -> None:
+        use_zone(browser_zone(self.router.headers.cookie))
+        found = await orgs.get(visit.actor, self._target())
+        self.slug, self.name, self.state = found.slug, found.name, str(found.status)
+        self.max_runs, self.weight = str(found.max_concurrent_runs), str(found.weight)
+        cards = (await fleet_orgs.list_orgs(visit.actor, self.slug)).items
+        self.card = next((org_row(one) for one in cards if one.slug == self.slug), self.card)
+        would = await fleet_orgs.consequences(visit.actor, self.slug)
+        self.consequences = (
+            f"Cancels {formats.plural(would.runs, 'run')}, "
+            f"skips {formats.plural(would.schedules, 'schedule')}, "
+            f"closes {formats.plural(would.logins, 'login')}. Data is kept."
+        )
+        self.loaded = True
+
+
+class FleetState(PageState, rx.State):
+    """Processes, queue, leases, protections."""
+
+    sentence: str = ""
+    processes: list[FleetRow] = []
+    controls: list[FleetRow] = []
+    dagster: str = ""
+    versions: str = ""
+    asked: bool = False
+    unknown: str = ""
+    """Why processes and controls cannot be told."""
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def load(self, visit: Visit) -> Any:
+        """What the rows tell, at once; the processes are asked behind it."""
+        self.problem = Problem()
+        load = await fleet_orgs.load(visit.actor)
+        self.sentence = queue_words(load)
+        host = urlsplit(str(self.router.url)).hostname or "localhost"
+        self.dagster = f"http://{host}:{settings.dagster_port}"
+        self.versions = f"ETL Fabric {__version__}"
+        self.loaded = True
+        return type(self).ask()  # pyright: ignore[reportCallIssue]
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def ask(self, visit: Visit) -> None:
+        """Ask every process and try every protection now; a few seconds."""
+        load = await fleet_orgs.load(visit.actor)
+        self.asked, self.sentence = True, queue_words(load)
+        try:
+            found = await asyncio.to_thread(stack.status)
+        except (FabricError, OSError, ValueError) as exc:  # no home of `up`, or of another kind
+            log.info("fleet.not_asked", error=str(exc)[:200])
+            self.unknown, self.processes, self.controls = ELSEWHERE, [], []
+            return
+        self.unknown = ""
+        off = sum(state != "on" for state in found.controls.values())
+        controls = f"{formats.plural(off, 'control')} off" if off else "all controls on"
+        self.sentence = f"{queue_words(load)} · {controls}"
+        self.processes, self.controls = process_rows(found), control_rows(found)
+
+    @rx.event
+    @guarded(None, operator=True)
+    async def poll(self, _visit: Visit, _at: Any) -> Any:
+        """The same again while the page is open."""
+        return type(self).ask() if self.asked else None  # pyright: ignore[reportCallIssue]
+
+
+def org_row(one: OrgCard) -> OrgRow:
+    """A row of the list."""
+    return OrgRow(
+        slug=one.slug,
+        name=one.name,
+        state=str(one.status),
+        pipelines=formats.exact(one.pipelines),
+        failing=formats.exact(one.failing),
+        rows=formats.count(one.rows_per_day),
+        storage=formats.size(one.storage_bytes),
+        runs=f"{one.running} of {one.max_concurrent_runs}",
+        active=moment(one.last_active_at),
+    )
+
+
+def queue_words(load: FleetLoad) -> str:
+    """“3 runs going · queue 14, oldest waits 38 s (globex) · 0 leases overdue”."""
+    waits = (
+        f"queue {load.queued}, oldest waits {formats.duration(load.oldest_wait_s)} "
+        f"({load.oldest_org})"
+        if load.queued
+        else "queue empty"
+    )
+    overdue = formats.plural(load.overdue_leases, "lease")
+    return f"{formats.plural(load.running, 'run')} going · {waits} · {overdue} overdue"
+
+
+def process_rows(found: StackStatus) -> list[FleetRow]:
+    """One row a process."""
+    return [
+        FleetRow(one.name, "healthy" if one.healthy else "failing", one.detail)
+        for one in found.processes
+    ]
+
+
+def control_rows(found: StackStatus) -> list[FleetRow]:
+    """What is off first: it is never hidden."""
+    rows = [
+        FleetRow(
+            CONTROL_WORDS.get(name, name.replace("_", " ").capitalize()),
+            "on" if state == "on" else "off",
+            "" if state == "on" else state.removeprefix("off: ").removeprefix("off"),
+        )
+        for name, state in found.controls.items()
+    ]
+    return sorted(rows, key=lambda row: (row.state != "off", row.name))
+
+
+def _whole(given: dict[str, Any], name: str) -> int:
+    text = str(given.get(name, "")).strip()
+    if not text.isdigit():
+        raise InvalidInputError(f"“{text[:20]}” is no number.", "Write 1 or more.", field=name)
+    return int(text)

@@ -1,0 +1,279 @@
+"""Alerts, settings, account, the operators' pages and the frame around them, in a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import update
+
+from etlfabric_dagster import aio
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.models import User
+from etlfabric_dagster.schemas.runs import RunStatus
+from etlfabric_dagster.services import alerts, incidents, orgs
+from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
+from tests.browser.test_sign_in import serious
+from tests.test_services.ended_runs import end_run
+
+SECTIONS = ("members", "tokens", "audit", "usage", "bi-access", "general", "danger-zone")
+
+
+async def _fill(slug: str) -> None:
+    """An org with a rule, a channel, and a pipeline that fails."""
+    async with org_scope(OPERATOR, slug) as scope:
+        await alerts.create_channel(scope, "team", alerts.ChannelKind.EMAIL, to=["t@example.com"])
+        await alerts.put_rule(scope, "failures", {"channels": ["team"]})
+    await end_run(slug, RunStatus.SUCCEEDED, rows=1204, size=84_000)
+    await incidents.evaluate_run(await end_run(slug, RunStatus.FAILED))
+
+
+async def _promote(email: str) -> None:
+    async with get_session() as session:
+        await session.execute(update(User).where(User.email == email).values(is_operator=True))
+
+
+@pytest.fixture
+def owner(member: Member) -> Member:
+    """The owner of an org in which something failed."""
+    aio.run(_fill(member.org))
+    return member
+
+
+@pytest.fixture
+def operator(panel: Panel) -> Member:
+    """An operator with an org of their own."""
+    member = add_member("owner")
+    aio.run(_promote(member.email))
+    return member
+
+
+def test_member_is_invited_by_a_link_and_their_role_is_changed(page: Page, member: Member) -> None:
+    other = add_member("viewer", member.org)
+    sign_in(page, member)
+    page.get_by_role("link", name="Settings").click()
+    page.wait_for_url("**/settings/members")
+    page.get_by_label("Email, one or several").fill("sam@example.com")
+    page.get_by_label("Role", exact=True).select_option("editor")
+    page.get_by_role("button", name="Invite").click()
+
+    expect(page.get_by_text("Mail is not set up on this install.")).to_be_visible()
+    expect(page.get_by_text(re.compile("/invite/"))).to_be_visible()
+    page.get_by_label(f"Role of {other.email}").select_option("editor")
+    expect(page.get_by_text(f"{other.email} is editor now.")).to_be_visible()
+    page.get_by_role("button", name=f"Remove {other.email}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_label(f"Role of {other.email}")).to_have_count(0)
+    page.get_by_label(f"Role of {member.email}").select_option("viewer")
+    expect(page.get_by_role("alert")).to_contain_text("An org needs at least one owner.")
+
+
+def test_token_is_shown_once_and_revoked(page: Page, member: Member) -> None:
+    sign_in(page, member)
+    page.goto(f"/o/{member.org}/settings/tokens")
+    page.get_by_label("Name", exact=True).fill("nightly")
+    page.get_by_label("May").select_option("read")
+    page.get_by_role("button", name="Create token").click()
+    secret = page.locator("code.snippet")
+    expect(secret).to_have_text(re.compile("etlf_"))
+    shown = secret.inner_text()
+    page.reload()
+    expect(page.get_by_role("cell", name="nightly", exact=True)).to_be_visible()
+
+    assert shown not in page.content()
+    page.get_by_role("button", name="Revoke nightly").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("No tokens.")).to_be_visible()
+
+
+def test_time_zone_of_the_org_is_the_one_that_times_are_told_in(page: Page, owner: Member) -> None:
+    sign_in(page, owner)
+    page.goto(f"/o/{owner.org}/settings/general")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.goto(f"/o/{owner.org}/runs")
+
+    expect(page.locator("time").first).to_have_attribute("title", re.compile("CE(S)?T"))
+    page.get_by_role("button", name="You").click()
+    expect(page.get_by_text("Times are in Europe/Berlin")).to_be_visible()
+
+
+def test_audit_log_is_filtered_downloaded_and_verified(page: Page, owner: Member) -> None:
+    sign_in(page, owner)
+    page.goto(f"/o/{owner.org}/settings/audit")
+    expect(page.get_by_text("Chain verified")).to_be_visible()
+    page.get_by_label("What").select_option("alerts")
+    page.wait_for_url("**/audit?what=alerts")
+    expect(page.get_by_text("Created org")).to_have_count(0)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+
+    assert download.value.path().read_text().startswith("at,actor,action")
+
+
+def test_rolled_bi_password_is_on_the_page_once(page: Page, member: Member) -> None:
+    sign_in(page, member)
+    page.goto(f"/o/{member.org}/settings/bi-access")
+    page.get_by_role("button", name="Roll password").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll password").click()
+    expect(page.get_by_text("The new password")).to_be_visible()
+    secret = page.locator("code.snippet").inner_text()
+    page.reload()
+    expect(page.get_by_role("heading", name="Snippets")).to_be_visible()
+
+    assert secret not in page.content()
+
+
+def test_erase_needs_the_slug_typed(page: Page, member: Member) -> None:
+    sign_in(page, member)
+    page.goto(f"/o/{member.org}/settings/danger-zone")
+    page.get_by_role("button", name="Erase org").first.click()
+    final = page.get_by_role("dialog").get_by_role("button", name="Erase org")
+    expect(final).to_have_attribute("aria-disabled", "true")
+    page.get_by_label(f"Type {member.org} to confirm.").fill(member.org)
+    expect(final).to_have_attribute("aria-disabled", "false")
+    final.click()
+    expect(page.get_by_text("is closed and being erased")).to_be_visible()
+
+    assert member.org in {slug for _, slug in aio.run(orgs.erase_requested())}
+    aio.run(orgs.erase(OPERATOR, member.org))
+
+
+def test_viewer_sees_each_control_with_the_reason(page: Page, member: Member) -> None:
+    viewer = add_member("viewer", member.org)
+    sign_in(page, viewer)
+    page.goto(f"/o/{member.org}/settings/members")
+    invite = page.get_by_role("button", name="Invite")
+
+    expect(invite).to_have_attribute("aria-disabled", "true")
+    expect(invite).to_have_attribute("title", re.compile(rf"Ask {member.email} \(owner\)"))
+    page.goto(f"/o/{member.org}/settings/audit")
+    expect(page.get_by_role("alert")).to_contain_text("Admins can")
+
+
+def test_alert_is_muted_with_a_way_back_and_a_channel_is_tried(page: Page, owner: Member) -> None:
+    sign_in(page, owner)
+    page.get_by_role("link", name="Alerts").click()
+    expect(page.get_by_text("db.acme.io refused the login.")).to_be_visible()
+    page.get_by_role("button", name="Mute 24 h").click()
+    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Mute 24 h")).to_be_visible()
+
+    page.get_by_role("link", name="Rules", exact=True).click()
+    page.get_by_role("button", name="New rule").click()
+    page.get_by_label("Name", exact=True).first.fill("late")
+    page.get_by_label("Late data").check()
+    page.get_by_label("Late after hours").fill("6")
+    page.get_by_label("team", exact=True).check()
+    page.get_by_role("button", name="Save rule").click()
+    expect(page.get_by_text("stale for 6 h")).to_be_visible()
+
+
+def test_keys_palette_and_titles(page: Page, member: Member) -> None:
+    sign_in(page, member)
+    expect(page).to_have_title("Overview · Browser Inc.")
+    page.locator("h1").focus()
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    page.wait_for_url("**/alerts")
+    expect(page.locator("h1")).to_be_focused()
+    expect(page).to_have_title("Alerts · Browser Inc.")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("sett")
+    expect(page.locator("#palette-list li").first).to_contain_text("Settings")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/settings/members")
+    expect(page.locator("h1")).to_have_text("Settings")
+
+
+def test_unknown_address_is_told_in_our_words(page: Page, witness: Witness) -> None:
+    page.goto("/no/such/page")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing here")
+    witness.complaints[:] = [said for said in witness.complaints if "404" not in said]
+
+
+def test_account_names_this_device_and_signs_out_everywhere(page: Page, member: Member) -> None:
+    sign_in(page, member)
+    page.goto("/account")
+    page.get_by_label("Name", exact=True).fill("Pat")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.get_by_text("Chrome on Linux")).to_be_visible()
+    page.get_by_role("button", name="Sign out everywhere").click()
+    page.wait_for_url("**/login")
+    page.goto("/account")
+    page.wait_for_url("**/login?next=*")
+
+
+def test_operator_suspends_with_the_consequences_and_enters(
+    page: Page, operator: Member, owner: Member
+) -> None:
+    sign_in(page, operator)
+    page.goto(f"/operator/orgs?q={owner.org}")
+    page.get_by_role("link", name="Browser Inc.").click()
+    page.wait_for_url(f"**/operator/orgs/{owner.org}")
+    page.get_by_role("button", name="Suspend").first.click()
+    expect(page.get_by_text("Data is kept.")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Suspend").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.get_by_role("link", name="Enter").click()
+    page.wait_for_url(f"**/o/{owner.org}/overview")
+
+    expect(page.get_by_text("You are in Browser Inc. as operator.")).to_be_visible()
+    expect(page.get_by_text("An operator suspended Browser Inc.")).to_be_visible()
+
+
+def test_fleet_tells_the_queue_and_why_it_cannot_tell_more(page: Page, operator: Member) -> None:
+    sign_in(page, operator)
+    page.goto("/operator/fleet")
+
+    expect(page.get_by_text("leases overdue")).to_be_visible()
+    expect(page.get_by_text("was not started by “up” on this machine")).to_be_visible()
+    expect(page.get_by_role("link", name="Open Dagster")).to_be_visible()
+
+
+def test_nobody_else_sees_the_operators_pages(page: Page, member: Member) -> None:
+    sign_in(page, member)
+    page.goto("/operator/orgs")
+
+    expect(page.get_by_role("alert")).to_contain_text("Only operators")
+
+
+def test_token_of_the_session_is_in_no_frame_of_the_socket(page: Page, member: Member) -> None:
+    frames: list[str] = []
+
+    def heard(frame: str | bytes) -> None:
+        frames.append(frame if isinstance(frame, str) else frame.decode("latin-1"))
+
+    page.on("websocket", lambda socket: socket.on("framereceived", heard))
+    sign_in(page, member)
+    expect(page.get_by_text(member.email)).to_be_visible()
+    token = next(one["value"] for one in page.context.cookies() if one["name"] == "etlfabric")
+
+    assert frames
+    assert not any(token in frame for frame in frames)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_and_fit_a_phone(page: Page, owner: Member, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": 390, "height": 800})
+    sign_in(page, owner)
+    paths = [f"/o/{owner.org}/settings/{one}" for one in SECTIONS]
+    paths += [
+        "/account",
+        "/new-org",
+        *(f"/o/{owner.org}/alerts?tab={t}" for t in ("open", "rules")),
+    ]
+    for path in paths:
+        page.goto(path)
+        expect(page.locator("h1")).to_have_count(1)
+        expect(page.locator(".bones")).to_have_count(0)
+
+        assert serious(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
