@@ -25,7 +25,27 @@ def confirm(
         on_submit: handler of the form; what was typed is its field `typed`.
     """
     asks = isinstance(typed, rx.Var) or bool(typed)
-    field = rx.el.label(
+    parts = [rx.el.h2(title), rx.el.p(text)]
+    cancel = button("Cancel", custom_attrs={"data-do": "close"})
+    if asks:
+        final = button(
+            action,
+            "danger final",
+            type="submit",
+            custom_attrs={"data-confirmed": ""},
+            refused="Type it first.",
+        )
+        parts += [_typed(typed), rx.el.div(final, cancel, class_name="row")]
+        inside = rx.form(*parts, on_submit=on_submit, class_name="form")
+    else:  # no form: Reflex lifts its handler out of a list, where the row is unknown
+        attrs = {"data-do": "close"}
+        final = button(action, "danger final", on_click=on_submit, custom_attrs=attrs)
+        inside = rx.el.div(*parts, rx.el.div(final, cancel, class_name="row"), class_name="form")
+    return rx.el.dialog(inside, id=dialog, class_name="ask", custom_attrs={"aria-label": title})
+
+
+def _typed(typed: Any) -> rx.Component:
+    return rx.el.label(
         rx.el.span("Type ", rx.el.b(typed), " to confirm."),
         rx.el.input(
             name="typed",
@@ -35,29 +55,6 @@ def confirm(
             custom_attrs={"data-confirm": typed},
         ),
         class_name="field",
-    )
-    return rx.el.dialog(
-        rx.form(
-            rx.el.h2(title),
-            rx.el.p(text),
-            field if asks else rx.fragment(),
-            rx.el.div(
-                button(
-                    action,
-                    "danger final",
-                    type="submit",
-                    custom_attrs={"data-confirmed": ""} if asks else {},
-                    refused="Type it first." if asks else "",
-                ),
-                button("Cancel", custom_attrs={"data-do": "close"}),
-                class_name="row",
-            ),
-            on_submit=on_submit,
-            class_name="form",
-        ),
-        id=dialog,
-        class_name="ask",
-        custom_attrs={"aria-label": title},
     )
 
 

@@ -25,6 +25,7 @@ from etlfabric_ui.state import catalogue, checks, file_streams
 from etlfabric_ui.state import stream_words as words
 from etlfabric_ui.state.base import PageState, browser_zone
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
+from etlfabric_ui.state.receipts import done
 from etlfabric_ui.state.schedule_choice import ScheduleChoice
 from etlfabric_ui.state.stream_table import StreamTable
 from etlfabric_ui.views import FieldView, FoldView, Problem, Step, Tile, UploadRow
@@ -107,7 +108,7 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
             self.busy = ""
             here = routes.to(routes.CONNECTION, org_slug=visit.org, connection_name=self.name)
             yield rx.redirect(here)
-            yield rx.toast(strings.SAVED_FINISH_LATER.format(name=self.name))
+            yield done(strings.SAVED_FINISH_LATER.format(name=self.name))
         else:
             async for event in self._check(visit):
                 yield event
