@@ -225,4 +225,5 @@ def the_rows_are_there(page: Page) -> None:
     page.get_by_role("link", name="Browse the data").click()
     page.wait_for_url("**/data*")
     page.locator("a.leaf", has_text="orders").last.click()  # raw comes last
-    expect(page.locator("td", has_text=re.compile("^customer 1$"))).to_be_visible()
+    cell = page.get_by_role("cell", name="customer 1", exact=True)
+    expect(cell).to_be_visible(timeout=STARTS_MS)
