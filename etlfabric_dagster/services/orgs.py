@@ -8,7 +8,7 @@ from importlib import import_module
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -203,9 +203,17 @@ async def erase_requested() -> tuple[tuple[UUID, str], ...]:
 async def erase(actor: Actor, slug: str, *, dagster_runs: int = 0) -> EraseReport:
     """Remove the org: schemas, roles, credentials, runs, uploads, logs. Resumable after a crash.
 
-    Dagster's own records are removed before, by `etlfabric_dagster.erasure`, which counts them.
+    Dagster's own records are removed before, by `etlfabric_dagster.erasure`, which counts them. Of
+    two at once the second waits, then raises NotFoundError.
     """
-    await begin_erase(actor, slug)
+    async with get_session() as waiting:
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+        await waiting.execute(lock, {"key": f"erase {slug}"})
+        await begin_erase(actor, slug)
+        return await _erase(actor, slug, dagster_runs)
+
+
+async def _erase(actor: Actor, slug: str, dagster_runs: int) -> EraseReport:
     async with get_session() as session:
         org_id = (await find_org(session, actor, slug)).id
     connections = await _count_connections(org_id)

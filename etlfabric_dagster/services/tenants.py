@@ -128,6 +128,7 @@ async def roll_bi_password(session: AsyncSession, org_id: UUID) -> str:
 
 async def set_logins(session: AsyncSession, org_id: UUID, *, enabled: bool) -> None:
     """Open or close all logins of the org; closing ends their backends."""
+    await _one_at_a_time(session, org_id)
     logins = await _logins(session, org_id)
     verb = "LOGIN" if enabled else "NOLOGIN"
     await _script(session, *(f'ALTER ROLE "{login}" {verb}' for login in logins))
@@ -137,6 +138,7 @@ async def set_logins(session: AsyncSession, org_id: UUID, *, enabled: bool) -> N
 
 async def drop(session: AsyncSession, org_id: UUID) -> tuple[int, int, int]:
     """Remove everything; returns (schemas, tables, roles) that were there. Idempotent."""
+    await _one_at_a_time(session, org_id)
     logins = await _logins(session, org_id)
     await _end_backends(session, logins)
     schema = tenant_schema(org_id)
@@ -264,6 +266,12 @@ async def _wait_in_line(session: AsyncSession) -> None:
     once fail ("tuple concurrently updated").
     """
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": GRANTS_LOCK})
+
+
+async def _one_at_a_time(session: AsyncSession, org_id: UUID) -> None:
+    """The same for the logins of one org, which two people may close or drop at once."""
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:org, 0))")
+    await session.execute(lock, {"org": str(org_id)})
 
 
 async def _drop_roles(session: AsyncSession, roles: list[str]) -> int:

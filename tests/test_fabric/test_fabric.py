@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor, wait
 from uuid import uuid4
 
 import pytest
@@ -15,9 +16,12 @@ from etlfabric_dagster import (
     NotFoundError,
     OrgSuspendedError,
     TransformError,
+    aio,
 )
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.runs import RunStatus
+from etlfabric_dagster.services import orgs
+from etlfabric_dagster.tasks.erasing import erase_org
 
 API = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
 
@@ -32,6 +36,19 @@ def test_orgs_are_created_found_listed_suspended_and_resumed(fabric, make_slug):
         org.connections.create("crm", connector="rest_api", config=API)
     org.resume()
     assert org.info.status is OrgStatus.ACTIVE
+
+
+def test_org_is_erased_and_what_was_removed_is_told(fabric, fabrics, make_slug):
+    org = fabric.orgs.create(make_slug(), name="Leaving")
+    with ThreadPoolExecutor(1) as pool:
+        report = pool.submit(org.erase)
+        while fabric is fabrics["remote"] and not report.done():  # what a worker does then
+            for org_id, _ in aio.run(orgs.erase_requested()):
+                erase_org(str(org_id))
+            wait([report], timeout=0.1)
+        assert (report.result().slug, report.result().schemas) == (org.slug, 5)
+    with pytest.raises(NotFoundError):
+        fabric.orgs.get(org.slug)
 
 
 def test_people_are_registered_and_get_tokens(fabric, make_slug):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import asyncpg
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
 from etlfabric_dagster.schemas.jobs import Warehouse
-from etlfabric_dagster.schemas.orgs import OrgStatus
+from etlfabric_dagster.schemas.orgs import EraseReport, OrgStatus
 from etlfabric_dagster.services import orgs, tenants
 from etlfabric_dagster.services.scope import OPERATOR, Actor, org_scope
 
@@ -184,3 +185,15 @@ async def test_org_that_is_to_be_erased_is_closed_at_once_and_found_until_it_is_
     assert (await orgs.get(OPERATOR, org.slug)).status == "erasing"
     await orgs.erase(OPERATOR, org.slug)
     assert (org.id, org.slug) not in await orgs.erase_requested()
+
+
+async def test_an_org_is_erased_once_by_two_at_once(migrated, make_slug):
+    slug = make_slug()
+    await orgs.create(OPERATOR, slug, "Twice")
+    both = [orgs.erase(OPERATOR, slug) for _ in range(2)]
+    first, second = sorted(
+        await asyncio.gather(*both, return_exceptions=True), key=lambda one: type(one).__name__
+    )
+    assert isinstance(first, EraseReport)
+    assert first.schemas == 5
+    assert isinstance(second, NotFoundError)
