@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import Settings
@@ -34,6 +34,7 @@ FLAGS = (
 )
 PASSWORD = "correct horse battery"
 PATIENCE_S = 120
+expect.set_options(timeout=20_000)  # dbt parses in between, on a busy machine
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ def test_alert_is_muted_with_a_way_back_and_a_channel_is_tried(page: Page, owner
 
     page.get_by_role("link", name="Rules", exact=True).click()
     page.get_by_role("button", name="New rule").click()
+    expect(page.get_by_role("button", name="Save rule")).to_be_visible()  # a channel has a name too
     page.get_by_label("Name", exact=True).first.fill("late")
     page.get_by_label("Late data").check()
     page.get_by_label("Late after hours").fill("6")
