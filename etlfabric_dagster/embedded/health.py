@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import socket
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -78,4 +79,4 @@ def heartbeat(name: str) -> str:
         raise StackError(
             f"No sign of life on this host{others}.", f"Read its log: etlfabric logs {name}."
         )
-    return f"alive at {said_at}{others}"
+    return f"alive at {datetime.fromisoformat(said_at):%H:%M:%S} UTC{others}"

@@ -143,7 +143,8 @@ def _ask(process: Process, state: StackState | None) -> ProcessStatus:
         detail, healthy = process.check() if process.check else "", True
     except Exception as exc:
         detail, healthy = f"{type(exc).__name__}: {exc}", False
-    again = f", restarted {known.restarts} times" if known.restarts else ""
+    times = "once" if known.restarts == 1 else f"{known.restarts} times"
+    again = f", restarted {times}" if known.restarts else ""
     return ProcessStatus(name=process.name, pid=known.pid, healthy=healthy, detail=detail + again)
 
 
