@@ -164,8 +164,8 @@ async def begin_erase(actor: Actor, slug: str) -> None:
     async with get_session() as session:
         org = await find_org(session, actor, slug)
         org.status = OrgStatus.ERASING
+        await _cancel_runs(session, org.id)  # first: a fence holds its run, then the logins
         await tenants.set_logins(session, org.id, enabled=False)
-        await _cancel_runs(session, org.id)
 
 
 async def request_erase(actor: Actor, slug: str, typed: str | None = None) -> UUID:
@@ -300,13 +300,13 @@ async def _set_status(actor: Actor, slug: str, status: OrgStatus) -> OrgOut:
             raise ConflictError(f"Org '{slug}' is {org.status}.", "Wait until that has ended.")
         before, org.status = to_out(org), status
         suspended = status is OrgStatus.SUSPENDED
-        await tenants.set_logins(session, org.id, enabled=not suspended)
         if suspended:
             await _cancel_runs(session, org.id)
         else:  # without catch-up: the poller computes the next fire time from now
             await session.execute(
                 update(Schedule).where(Schedule.org_id == org.id).values(next_fire_at=None)
             )
+        await tenants.set_logins(session, org.id, enabled=not suspended)
         await session.flush()
         await session.refresh(org)
         if before.status != org.status:

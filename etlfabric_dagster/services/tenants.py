@@ -102,6 +102,7 @@ async def rotate_pipeline_login(session: AsyncSession, org_id: UUID, pipeline_id
     Resets settings and password. Once this is committed, `end_pipeline_backends` makes the fence
     complete: nobody who connected before can write, and nobody can connect with an old password.
     """
+    await _one_at_a_time(session, org_id)
     login, password = pipeline_login(org_id, pipeline_id), scram.new_password()
     verifier = scram.verifier(password, scram.RANDOM_ITERATIONS)
     await _script(
@@ -120,6 +121,7 @@ async def end_pipeline_backends(session: AsyncSession, org_id: UUID, pipeline_id
 
 async def roll_bi_password(session: AsyncSession, org_id: UUID) -> str:
     """A new password for the BI login; tools with the old one are cut off at once."""
+    await _one_at_a_time(session, org_id)
     login, password = bi_login(org_id), scram.new_password()
     await _script(session, f"ALTER ROLE \"{login}\" LOGIN PASSWORD '{scram.verifier(password)}'")
     await _end_backends(session, [login])

@@ -81,7 +81,7 @@ def reader_of_docs(
             connector="sql_database",
             config=config,
             credentials=credentials,
-            streams=["orders"],
+            streams={"orders": {}},
         )
         fabric.users.create(EMAIL, operator=True)
         yield Install(url, fabric.users.token(EMAIL).token, acme, tmp_path)

@@ -199,9 +199,15 @@ def test_killed_children_leave_no_zombies(sandbox: SandboxServer) -> None:
 
 def waiting(sandbox: SandboxServer) -> set[int]:
     """Children without a call: those of a call are leaders of a session of their own."""
-    children = psutil.Process(sandbox.process.pid).children()
-    forked = [one for one in children if one.cmdline() == psutil.Process(one.ppid()).cmdline()]
-    return {one.pid for one in forked if os.getsid(one.pid) != one.pid}
+    server = psutil.Process(sandbox.process.pid)
+    return {one.pid for one in server.children() if _waits(one, server.cmdline())}
+
+
+def _waits(child: psutil.Process, command: list[str]) -> bool:
+    try:
+        return child.cmdline() == command and os.getsid(child.pid) != child.pid
+    except (psutil.NoSuchProcess, ProcessLookupError):  # ended meanwhile, or a zombie
+        return False
 
 
 def test_the_next_child_is_forked_ahead_and_takes_the_next_call(sandbox: SandboxServer) -> None:
