@@ -52,6 +52,7 @@ from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_orchestration.conftest import ID_COLUMN
 from tests.test_orchestration.test_launcher import TERMINATE, launch
 from tests.test_orchestration.test_workspace import graphql
+from tests.test_services.ended_runs import empty_queue
 
 Script = Callable[[Job], Iterator[Event]]
 
@@ -119,6 +120,7 @@ def everything_works(job: Job) -> Iterator[Event]:
 @pytest.fixture
 async def shop(published: OrgOut) -> OrgOut:
     """`published`, with the pipelines' logins, and loaded before: nothing of staging changes."""
+    await empty_queue()
     async with org_scope(OPERATOR, published.slug) as scope:
         for pipeline_id in await scope.session.scalars(select(Pipeline.id)):
             await tenants.add_pipeline_login(scope.session, scope.org_id, pipeline_id)
