@@ -1,25 +1,23 @@
-"""Orgs: create, list, suspend, resume, erase. Creating is idempotent and resumable."""
+"""Orgs: create, list, edit, suspend, resume. Creating is idempotent and resumable."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from importlib import import_module
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from etlfabric_dagster import storage
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError, InvalidInputError, PermissionDeniedError
-from etlfabric_dagster.models import Connection, Membership, Org, OrgTurn, Run, Schedule
+from etlfabric_dagster.models import Membership, Org, OrgTurn, Run, Schedule
 from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
 from etlfabric_dagster.schemas.base import Page, Slug
-from etlfabric_dagster.schemas.orgs import BiCredentials, EraseReport, OrgOut, OrgStatus
+from etlfabric_dagster.schemas.orgs import BiCredentials, OrgOut, OrgStatus
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.security import scram
 from etlfabric_dagster.services import audit, clockwork, tenants
@@ -27,14 +25,11 @@ from etlfabric_dagster.services.scope import (
     Actor,
     OrgScope,
     find_org,
-    require,
     require_operator,
     require_own_password,
 )
 from etlfabric_dagster.services.vault import vault
 
-ERASE = "etlfabric.erase_org"
-"""The task that erases an org which is closed already."""
 PAGE = 100
 MAX_NAME = 80
 MAX_LIMIT = 1000
@@ -158,87 +153,6 @@ async def edit(scope: OrgScope, *, name: str | None = None, timezone: str | None
     return to_out(org)
 
 
-async def begin_erase(actor: Actor, slug: str) -> None:
-    """Hide the org, close its logins and cancel its runs. Owners and operators. Idempotent."""
-    await require(actor, slug, "orgs.erase")
-    async with get_session() as session:
-        org = await find_org(session, actor, slug)
-        org.status = OrgStatus.ERASING
-        await _cancel_runs(session, org.id)  # first: a fence holds its run, then the logins
-        await tenants.set_logins(session, org.id, enabled=False)
-
-
-async def request_erase(actor: Actor, slug: str, typed: str | None = None) -> UUID:
-    """Close the org now and have a worker erase it; its id. Owners and operators. Idempotent.
-
-    Nothing of it is reached any more when this returns; `erase_requested` finds what a lost
-    doorbell left, and `services.erasures` the report.
-
-    Args:
-        typed: the slug as a person typed it, where one was asked to.
-    """
-    await require(actor, slug, "orgs.erase")
-    if typed is not None and typed != slug:
-        raise InvalidInputError(
-            f"Erasing '{slug}' removes all its data for good.",
-            "Type its slug to say that you mean it.",
-            field="confirm",
-        )
-    await begin_erase(actor, slug)
-    async with get_session() as session:
-        org = await find_org(session, actor, slug)
-        asked = {"id": str(org.id), "requested": True}
-        await audit.write(session, actor, "orgs.erase", f"orgs/{slug}", after=asked)
-        ring_after_commit(session, ERASE, str(org.id), queue=INTERACTIVE)
-        return org.id
-
-
-async def erase_requested() -> tuple[tuple[UUID, str], ...]:
-    """Orgs (id, slug) of which something is left although they are to be erased."""
-    query = select(Org.id, Org.slug).where(Org.status == OrgStatus.ERASING)
-    async with get_session() as session:
-        return tuple((org_id, slug) for org_id, slug in await session.execute(query))
-
-
-async def erase(actor: Actor, slug: str, *, dagster_runs: int = 0) -> EraseReport:
-    """Remove the org: schemas, roles, credentials, runs, uploads, logs. Resumable after a crash.
-
-    Dagster's own records are removed before, by `etlfabric_dagster.erasure`, which counts them. Of
-    two at once the second waits, then raises NotFoundError.
-    """
-    async with get_session() as waiting:
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-        await waiting.execute(lock, {"key": f"erase {slug}"})
-        await begin_erase(actor, slug)
-        return await _erase(actor, slug, dagster_runs)
-
-
-async def _erase(actor: Actor, slug: str, dagster_runs: int) -> EraseReport:
-    async with get_session() as session:
-        org_id = (await find_org(session, actor, slug)).id
-    connections = await _count_connections(org_id)
-    async with get_session() as session:
-        schemas, tables, roles = await tenants.drop(session, org_id)
-    files = await asyncio.to_thread(storage.erase, org_id)
-    async with get_session() as session:
-        runs = await session.scalar(select(func.count()).where(Run.org_id == org_id))
-        await session.execute(delete(Org).where(Org.id == org_id))
-        await audit.forget(session, org_id)
-        report = EraseReport(
-            slug=slug,
-            schemas=schemas,
-            tables=tables,
-            roles=roles,
-            connections=connections,
-            runs=runs or 0,
-            dagster_runs=dagster_runs,
-            files=files,
-        )
-        gone = {"id": str(org_id), "report": report.model_dump(mode="json")}
-        await audit.write(session, actor, "orgs.erase", f"orgs/{slug}", before=gone)
-        return report
-
-
 async def bi_credentials(scope: OrgScope, *, roll: bool = False) -> BiCredentials:
     """Where BI tools connect; with `roll` a new password, shown this once."""
     scope.require("bi.roll" if roll else "bi.read")
@@ -301,7 +215,7 @@ async def _set_status(actor: Actor, slug: str, status: OrgStatus) -> OrgOut:
         before, org.status = to_out(org), status
         suspended = status is OrgStatus.SUSPENDED
         if suspended:
-            await _cancel_runs(session, org.id)
+            await cancel_runs(session, org.id)
         else:  # without catch-up: the poller computes the next fire time from now
             await session.execute(
                 update(Schedule).where(Schedule.org_id == org.id).values(next_fire_at=None)
@@ -349,7 +263,8 @@ async def _make_owner(session: AsyncSession, actor: Actor, org_id: UUID) -> None
         await session.execute(insert(Membership).values(**row).on_conflict_do_nothing())
 
 
-async def _cancel_runs(session: AsyncSession, org_id: UUID) -> None:
+async def cancel_runs(session: AsyncSession, org_id: UUID) -> None:
+    """Queued runs of the org end now, running ones are asked to."""
     open_runs = update(Run).where(Run.org_id == org_id)
     moment = func.clock_timestamp()
     await session.execute(
@@ -360,15 +275,6 @@ async def _cancel_runs(session: AsyncSession, org_id: UUID) -> None:
     await session.execute(
         open_runs.where(Run.status == "running").values(cancel_requested_at=moment)
     )
-
-
-async def _count_connections(org_id: UUID) -> int:
-    """0 when the configuration schema is gone already (a resumed erase)."""
-    async with get_session(org_id=org_id) as session:
-        table = f"tenant_{org_id.hex}.connections"
-        if await session.scalar(select(func.to_regclass(table))) is None:
-            return 0
-        return await session.scalar(select(func.count()).select_from(Connection)) or 0
 
 
 def _publish(session: AsyncSession, org_id: UUID) -> None:

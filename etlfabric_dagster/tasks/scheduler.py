@@ -18,7 +18,14 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import agreement, records, retention
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
-from etlfabric_dagster.services import incidents, interactive, leases, orgs, schedules, snapshots
+from etlfabric_dagster.services import (
+    erasures,
+    incidents,
+    interactive,
+    leases,
+    schedules,
+    snapshots,
+)
 from etlfabric_dagster.tasks import heartbeats
 
 PROCESS = "scheduler"
@@ -50,8 +57,8 @@ def watch(_: DagsterInstance) -> None:
     happens when nothing happens.
     """
     aio.run(incidents.watch_staleness())
-    for org in aio.run(orgs.erase_requested()):
-        queue.ring(orgs.ERASE, str(org[0]), queue=queue.INTERACTIVE)
+    for org in aio.run(erasures.requested()):
+        queue.ring(erasures.ERASE, str(org[0]), queue=queue.INTERACTIVE)
 
 
 def settle(instance: DagsterInstance) -> None:

@@ -8,7 +8,7 @@ import reflex as rx
 
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import connections, orgs, pipelines, quotas
+from etlfabric_dagster.services import connections, erasures, orgs, pipelines, quotas
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes
 from etlfabric_ui.state.base import FormsState
@@ -71,7 +71,7 @@ class OrgState(FormsState, rx.State):
         self._clear()
         try:
             typed = str(given.get("typed", "")).strip()
-            await orgs.request_erase(visit.actor, visit.org, typed=typed)
+            await erasures.request(visit.actor, visit.org, typed=typed)
         except FabricError as exc:
             return self._refuse("erase", exc)
         return [

@@ -12,7 +12,7 @@ from etlfabric_dagster import aio
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.models import User
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import alerts, incidents, orgs
+from etlfabric_dagster.services import alerts, erasures, incidents
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
 from tests.browser.test_sign_in import serious
@@ -140,8 +140,8 @@ def test_erase_needs_the_slug_typed(page: Page, member: Member) -> None:
     final.click()
     expect(page.get_by_text("is closed and being erased")).to_be_visible()
 
-    assert member.org in {slug for _, slug in aio.run(orgs.erase_requested())}
-    aio.run(orgs.erase(OPERATOR, member.org))
+    assert member.org in {slug for _, slug in aio.run(erasures.requested())}
+    aio.run(erasures.erase(OPERATOR, member.org))
 
 
 def test_viewer_sees_each_control_with_the_reason(page: Page, member: Member) -> None:

@@ -20,7 +20,7 @@ from etlfabric_dagster import (
 )
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import orgs
+from etlfabric_dagster.services import erasures
 from etlfabric_dagster.tasks.erasing import erase_org
 
 API = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
@@ -43,7 +43,7 @@ def test_org_is_erased_and_what_was_removed_is_told(fabric, fabrics, make_slug):
     with ThreadPoolExecutor(1) as pool:
         report = pool.submit(org.erase)
         while fabric is fabrics["remote"] and not report.done():  # what a worker does then
-            for org_id, _ in aio.run(orgs.erase_requested()):
+            for org_id, _ in aio.run(erasures.requested()):
                 erase_org(str(org_id))
             wait([report], timeout=0.1)
         assert (report.result().slug, report.result().schemas) == (org.slug, 5)

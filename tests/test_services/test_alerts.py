@@ -27,6 +27,7 @@ from etlfabric_dagster.services import (
     audit,
     connections,
     deliveries,
+    erasures,
     incidents,
     mail,
     mutes,
@@ -403,7 +404,7 @@ async def test_deleting_an_org_takes_its_alerts(org, hook):
     await add_channel(org.slug, hook)
     await add_rule(org.slug)
     await end_and_tell(org.slug, FAILED)
-    await orgs.erase(OPERATOR, org.slug)
+    await erasures.erase(OPERATOR, org.slug)
     async with get_session() as session:
         query = select(AlertDelivery.id).where(AlertDelivery.org_id == org.id)
         assert await session.scalar(query) is None

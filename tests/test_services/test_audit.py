@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import InvalidInputError, PermissionDeniedError
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import audit, connections, orgs
+from etlfabric_dagster.services import audit, connections, erasures
 from etlfabric_dagster.services.scope import OPERATOR, Actor, org_scope
 
 CONFIG = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
@@ -40,7 +40,7 @@ async def changed(org):
         await connections.update(scope, "crm", config=other, secrets=None)
         await connections.delete(scope, "crm")
     yield org
-    await orgs.erase(OPERATOR, org.slug)  # what was tampered with must not outlive the test
+    await erasures.erase(OPERATOR, org.slug)  # what was tampered with must not outlive the test
     async with get_session() as session:
         await session.execute(text("ALTER TABLE audit_events DISABLE TRIGGER ALL"))
         for table, column in (("audit_events", "chain"), ("audit_chains", "id")):
@@ -159,7 +159,7 @@ async def test_table_takes_inserts_only(org, statement):
 async def test_erase_nulls_what_events_told_and_the_chain_still_holds(org):
     async with org_scope(OPERATOR, org.slug) as scope:
         await connections.create(scope, "secret_customer", "rest_api", CONFIG)
-    await orgs.erase(OPERATOR, org.slug)
+    await erasures.erase(OPERATOR, org.slug)
     query = text("SELECT count(*), count(payload) FROM audit_events WHERE chain = :chain")
     async with get_session() as session:
         kept, told = (await session.execute(query, {"chain": org.id})).one()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from uuid import uuid4
 
 import asyncpg
@@ -12,7 +11,7 @@ from sqlalchemy import text
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
 from etlfabric_dagster.schemas.jobs import Warehouse
-from etlfabric_dagster.schemas.orgs import EraseReport, OrgStatus
+from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.services import orgs, tenants
 from etlfabric_dagster.services.scope import OPERATOR, Actor, org_scope
 
@@ -138,17 +137,6 @@ async def test_suspended_org_has_no_open_login(org, warehouse):
     await (await connect(warehouse)).close()
 
 
-async def test_erase_reports_and_leaves_nothing(org, warehouse):
-    conn = await connect(warehouse)
-    await conn.execute(f"CREATE TABLE {warehouse.raw}.t (i int)")
-    await conn.close()
-    report = await orgs.erase(OPERATOR, org.slug)
-    assert (report.schemas, report.roles) == (5, 4)
-    assert await relations_of(org.id) == 0
-    with pytest.raises(NotFoundError):
-        await orgs.get(OPERATOR, org.slug)
-
-
 async def test_foreign_org_reads_like_a_missing_one(org):
     stranger = Actor("stranger@example.com", user_id=org.id)
     with pytest.raises(NotFoundError) as foreign:
@@ -176,24 +164,3 @@ async def test_org_tells_times_in_its_zone(org):
     async with org_scope(OPERATOR, org.slug) as scope:
         assert scope.timezone == "Europe/Berlin"
     assert (await orgs.get(OPERATOR, org.slug)).name == org.name
-
-
-async def test_org_that_is_to_be_erased_is_closed_at_once_and_found_until_it_is_gone(org):
-    await orgs.request_erase(OPERATOR, org.slug)
-
-    assert (org.id, org.slug) in await orgs.erase_requested()
-    assert (await orgs.get(OPERATOR, org.slug)).status == "erasing"
-    await orgs.erase(OPERATOR, org.slug)
-    assert (org.id, org.slug) not in await orgs.erase_requested()
-
-
-async def test_an_org_is_erased_once_by_two_at_once(migrated, make_slug):
-    slug = make_slug()
-    await orgs.create(OPERATOR, slug, "Twice")
-    both = [orgs.erase(OPERATOR, slug) for _ in range(2)]
-    first, second = sorted(
-        await asyncio.gather(*both, return_exceptions=True), key=lambda one: type(one).__name__
-    )
-    assert isinstance(first, EraseReport)
-    assert first.schemas == 5
-    assert isinstance(second, NotFoundError)

@@ -9,7 +9,7 @@ import pytest
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.errors import NotFoundError
-from etlfabric_dagster.services import orgs
+from etlfabric_dagster.services import erasures, orgs
 from etlfabric_dagster.services.scope import OPERATOR
 from etlfabric_dagster.tasks.erasing import erase_org
 
@@ -19,7 +19,7 @@ def test_task_erases_what_was_asked_for_and_nothing_else(
 ) -> None:
     slug, other = make_slug(), make_slug()
     org, kept = (aio.run(orgs.create(OPERATOR, one, one)) for one in (slug, other))
-    aio.run(orgs.request_erase(OPERATOR, slug))
+    aio.run(erasures.request(OPERATOR, slug))
 
     erase_org(str(org.id))
     erase_org(str(org.id))

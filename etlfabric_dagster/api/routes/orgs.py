@@ -19,7 +19,7 @@ from etlfabric_dagster.api.waiting import LATER, NotAnsweredYet, later
 from etlfabric_dagster.schemas.base import Page, Value
 from etlfabric_dagster.schemas.base import Slug as SlugText
 from etlfabric_dagster.schemas.orgs import OrgOut
-from etlfabric_dagster.services import orgs
+from etlfabric_dagster.services import erasures, orgs
 
 router = make_router("orgs")
 
@@ -78,7 +78,7 @@ async def erase_org(
     confirm: Annotated[str, Query(max_length=60, description="The slug once more.")] = "",
 ) -> Response:
     """Close the org now and erase it for good; `Location` tells what was removed. Owners."""
-    org_id = await orgs.request_erase(actor, slug, typed=confirm)
+    org_id = await erasures.request(actor, slug, typed=confirm)
     base = request.url.path.partition("/orgs/")[0]
     return later(org_id, f"{base}/erasures/{org_id}")
 
