@@ -51,6 +51,25 @@ _IN_ORG = (
     FROM {_SERIES}
     """,
     f"""
+    WITH earlier AS (DELETE FROM {{t}}.dbt_manifests)
+    INSERT INTO {{t}}.dbt_manifests (id, files_digest, manifest, packed, selections)
+    SELECT gen_random_uuid(), 'seed', jsonb_build_object(
+            'nodes', jsonb_object_agg('model.seed.m' || {_NAME}, jsonb_build_object(
+                'unique_id', 'model.seed.m' || {_NAME}, 'resource_type', 'model',
+                'name', 'm' || {_NAME}, 'schema', 'tenant_marts',
+                'path', 'marts/m' || {_NAME} || '.sql',
+                'original_file_path', 'models/marts/m' || {_NAME} || '.sql',
+                'depends_on', jsonb_build_object('nodes', jsonb_build_array()),
+                'description', repeat('What it tells. ', 150)
+            )),
+            'sources', jsonb_object_agg('source.seed.raw.p' || {_NAME} || '_s1',
+                jsonb_build_object('resource_type', 'source', 'name', 'p' || {_NAME} || '_s1')),
+            'parent_map', jsonb_object_agg('model.seed.m' || {_NAME},
+                jsonb_build_array('source.seed.raw.p' || {_NAME} || '_s1'))
+        ), '', jsonb_object_agg('p' || {_NAME}, jsonb_build_array('model.seed.m' || {_NAME}))
+    FROM generate_series(1, CAST(:last AS int)) AS g
+    """,
+    f"""
     INSERT INTO schedules
         (id, org_id, pipeline_id, pipeline_name, cron, timezone, next_fire_at, paused)
     SELECT gen_random_uuid(), {{org}}, p.id, p.name, '*/15 * * * *', 'UTC',

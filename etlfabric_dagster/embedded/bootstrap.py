@@ -29,6 +29,8 @@ def _ensure_role(conn: psycopg.Connection, role: str, password: str) -> None:
             verb, name, sql.Literal(password)
         )
     )
+    # compiling a query takes longer than any of ours takes to run
+    conn.execute(sql.SQL("ALTER ROLE {} SET jit = off").format(name))
     conn.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(name))
     # SET on the watched statistics of other roles: the watchdog reads who runs what.
     conn.execute(sql.SQL("GRANT pg_read_all_stats TO {}").format(name))

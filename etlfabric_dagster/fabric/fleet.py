@@ -20,4 +20,6 @@ class Fleet:
         >>> found.totals.orgs == len(found.items)
         True
         """
-        return self._gateway.ask(fleet.status, sent("GET", "/fleet", FleetStatus))
+        return self._gateway.ask(
+            fleet.status, sent("GET", "/fleet", FleetStatus, limit=fleet.MAX_SHOWN)
+        )

@@ -38,6 +38,13 @@ class Run(Base):
             postgresql_where=text("status = 'succeeded'"),
         ),
         Index(
+            "ix_runs_org_verdict",
+            "org_id",
+            "status",
+            "finished_at",
+            postgresql_where=text("status IN ('succeeded', 'failed')"),
+        ),
+        Index(
             "ix_runs_unalerted",
             "finished_at",
             postgresql_where=text("alerted_at IS NULL AND status IN ('succeeded', 'failed')"),

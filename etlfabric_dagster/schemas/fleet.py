@@ -54,7 +54,7 @@ class FleetTotals(Value):
 
 
 class FleetStatus(Value):
-    """The install's orgs, the worst first."""
+    """The install's orgs, the worst first, perhaps only some; the totals are of all."""
 
     items: tuple[OrgHealth, ...]
     totals: FleetTotals

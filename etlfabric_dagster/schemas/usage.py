@@ -42,7 +42,7 @@ class QuotaState(Value):
 
 
 class UsageReport(Value):
-    """An org's use between two days, both included; `items` sum to `total`."""
+    """An org's use between two days, both included; `items` of all pages sum to `total`."""
 
     org: str
     date_from: date
@@ -50,6 +50,8 @@ class UsageReport(Value):
     items: tuple[UsageItem, ...]
     total: UsageTotals
     quota: QuotaState
+    next: str | None = None
+    """Cursor of the items behind; None for the last."""
 
 
 class Sample(Value):

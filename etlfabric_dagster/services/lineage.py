@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, cast, func, select, true
+from sqlalchemy.dialects.postgresql import JSONPATH
 
 from etlfabric_dagster.errors import NotFoundError
 from etlfabric_dagster.models import Connection, Pipeline, Run, Stream
 from etlfabric_dagster.schemas.data import Lineage, LineageNode, NodeState
 from etlfabric_dagster.schemas.health import PipelineHealth
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import data, dbt_graph, dbt_store, pipeline_health
+from etlfabric_dagster.services import data, dbt_nodes, pipeline_health
 from etlfabric_dagster.services.scope import OrgScope
 
 BROKEN = frozenset({"error", "fail", "failed"})
+VERDICTS = (RunStatus.SUCCEEDED, RunStatus.FAILED)
 
 Edge = tuple[str, str]
 
@@ -25,8 +26,10 @@ class Works(NamedTuple):
     """What the last runs tell about the org's pipelines."""
 
     health: Mapping[str, PipelineHealth]
-    results: Mapping[str, Run]
-    """Pipeline → its newest run that ended, canceled ones left out."""
+    results: Mapping[str, Row[Any]]
+    """Pipeline → `asked_at`, `streams` and `models` of its newest run that ended, canceled ones
+    left out.
+    """
 
 
 async def graph(
@@ -43,7 +46,7 @@ async def graph(
     """
     works = await _works(scope)
     nodes, edges = await _loaded(scope, works)
-    models, built = await _models(scope, works, nodes)
+    models, built = await _models(scope, works)
     nodes |= models
     edges |= {edge for edge in built if edge[0] in nodes}
     if focus is not None:
@@ -56,109 +59,110 @@ async def graph(
 
 
 async def _works(scope: OrgScope) -> Works:
-    rows = await scope.session.execute(select(Pipeline.id, Pipeline.name))
-    names: dict[UUID, str] = {row.id: row.name for row in rows}
-    health = await pipeline_health.of(scope.session, list(names))
-    newest = (
-        select(Run)
-        .distinct(Run.pipeline_id)
-        .where(Run.pipeline_id.in_(names), Run.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED)))
-        .order_by(Run.pipeline_id, Run.created_at.desc())
+    last = (
+        select(Run.created_at, Run.streams, Run.models)
+        .where(Run.pipeline_id == Pipeline.id, Run.status.in_(VERDICTS))
+        .order_by(Run.created_at.desc())
+        .limit(1)
+        .lateral("last")
     )
-    results = {names[run.pipeline_id]: run for run in await scope.session.scalars(newest)}
-    return Works({names[key]: value for key, value in health.items()}, results)
+    told = last.c.created_at.label("asked_at"), last.c.streams, last.c.models
+    query = select(Pipeline.id, Pipeline.name, *told).outerjoin(last, true())
+    rows = (await scope.session.execute(query)).all()
+    health = await pipeline_health.of(scope.session, [row.id for row in rows], history=False)
+    return Works(
+        {row.name: health[row.id] for row in rows},
+        {row.name: row for row in rows if row.asked_at is not None},
+    )
 
 
 async def _loaded(scope: OrgScope, works: Works) -> tuple[dict[str, LineageNode], set[Edge]]:
     """Streams and their raw tables."""
+    tables = func.jsonb_path_query_array(Stream.tables, cast("$[*].table", JSONPATH))
     query = (
-        select(Stream, Pipeline.name, Connection.name)
+        select(
+            Stream.name,
+            Stream.table_name,
+            tables.label("tables"),
+            Pipeline.name.label("pipeline"),
+            Connection.name.label("connection"),
+        )
         .join(Pipeline, Pipeline.id == Stream.pipeline_id)
         .join(Connection, Connection.id == Pipeline.connection_id)
         .where(Stream.selected)
     )
     nodes: dict[str, LineageNode] = {}
     edges: set[Edge] = set()
-    for stream, pipeline, connection in await scope.session.execute(query):
-        source = _stream_node(stream, pipeline, connection, works)
-        nodes[source.id] = source
-        for table in [t["table"] for t in stream.tables] or [stream.table_name]:
-            raw = source.model_copy(
-                update={"id": f"raw.{table}", "layer": "raw", "name": table, "kind": "table"}
-            )
-            nodes[raw.id] = raw
-            edges.add((source.id, raw.id))
+    for stream in await scope.session.execute(query):
+        fares, source = _fares(stream, works), f"source.{stream.connection}.{stream.name}"
+        nodes[source] = LineageNode(
+            id=source, layer="source", name=stream.name, kind="stream", **fares
+        )
+        for table in stream.tables or [stream.table_name]:
+            raw = f"raw.{table}"
+            nodes[raw] = LineageNode(id=raw, layer="raw", name=table, kind="table", **fares)
+            edges.add((source, raw))
     return nodes, edges
 
 
-def _stream_node(stream: Stream, pipeline: str, connection: str, works: Works) -> LineageNode:
-    run = works.results.get(pipeline)
+def _fares(stream: Row[Any], works: Works) -> dict[str, Any]:
+    """What a stream and its raw tables share."""
+    run = works.results.get(stream.pipeline)
     result = run.streams.get(stream.name, {}) if run else {}
     error = result.get("error") or {}
-    health = works.health[pipeline]
+    health = works.health[stream.pipeline]
     failed = result.get("status") in BROKEN
-    return LineageNode(
-        id=f"source.{connection}.{stream.name}",
-        layer="source",
-        name=stream.name,
-        kind="stream",
-        pipelines=(pipeline,),
-        state=_state(failed=failed, built=bool(stream.tables), health=[health]),
-        fresh_at=health.fresh_at,
-        message=error.get("message") if failed else None,
-    )
+    return {
+        "pipelines": (stream.pipeline,),
+        "state": _state(failed=failed, built=bool(stream.tables), health=[health]),
+        "fresh_at": health.fresh_at,
+        "message": error.get("message") if failed else None,
+    }
 
 
-async def _models(
-    scope: OrgScope, works: Works, loaded: Mapping[str, LineageNode]
-) -> tuple[dict[str, LineageNode], set[Edge]]:
+async def _models(scope: OrgScope, works: Works) -> tuple[dict[str, LineageNode], set[Edge]]:
     """dbt nodes of the last good manifest, and what they are made of."""
-    stored = await dbt_store.manifest_of(scope)
-    if stored is None:
-        return {}, set()
-    manifest = stored.manifest
+    built = await dbt_nodes.of(scope)
     users: dict[str, list[str]] = {}
-    for pipeline, unique_ids in stored.selections.items():
+    for pipeline, unique_ids in built.selections.items():
         for unique_id in unique_ids:
             users.setdefault(unique_id, []).append(pipeline)
-    ids = {unique_id: _id_of(node) for unique_id, node in _built(manifest)}
-    ids |= {key: f"raw.{node['name']}" for key, node in manifest.get("sources", {}).items()}
+    ids = {key: f"{node.layer}.{node.name}" for key, node in built.nodes.items()}
+    ids |= {key: f"raw.{table}" for key, table in built.sources.items()}
     nodes = {
-        ids[unique_id]: _model_node(ids[unique_id], node, users.get(unique_id, []), works)
-        for unique_id, node in _built(manifest)
+        ids[key]: _model_node(ids[key], node, users.get(key, []), works)
+        for key, node in built.nodes.items()
     }
     edges = {
-        (ids[parent], ids[unique_id])
-        for unique_id, _ in _built(manifest)
-        for parent in manifest.get("parent_map", {}).get(unique_id, ())
+        (ids[parent], ids[key])
+        for key, node in built.nodes.items()
+        for parent in node.parents
         if parent in ids
     }
     return nodes, edges
 
 
 def _model_node(
-    node_id: str, node: Mapping[str, Any], pipelines: list[str], works: Works
+    node_id: str, node: dbt_nodes.BuiltNode, pipelines: list[str], works: Works
 ) -> LineageNode:
     known = [name for name in sorted(pipelines) if name in works.health]
     runs = [works.results[name] for name in known if name in works.results]
-    told = [
-        (run.created_at, run.models[node["name"]]) for run in runs if node["name"] in run.models
-    ]
+    told = [(run.asked_at, run.models[node.name]) for run in runs if node.name in run.models]
     newest = max(told, key=lambda pair: pair[0])[1] if told else {}
     failed = newest.get("status") in BROKEN
     fresh = [at for name in known if (at := works.health[name].fresh_at)]
     return LineageNode(
         id=node_id,
-        layer=node_id.partition(".")[0],
-        name=node["name"],
-        kind=node["resource_type"],
+        layer=node.layer,
+        name=node.name,
+        kind=node.kind,
         pipelines=tuple(known),
         state=_state(
             failed=failed, built=bool(fresh), health=[works.health[name] for name in known]
         ),
         fresh_at=max(fresh, default=None),
         message=newest.get("message") if failed else None,
-        path=node.get("path"),
+        path=node.path,
     )
 
 
@@ -168,16 +172,6 @@ def _state(*, failed: bool, built: bool, health: Iterable[PipelineHealth]) -> No
     if not built:
         return NodeState.NEVER
     return NodeState.LATE if any(one.late_since for one in health) else NodeState.FINE
-
-
-def _built(manifest: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    nodes: Mapping[str, Mapping[str, Any]] = manifest.get("nodes", {})
-    return [item for item in nodes.items() if item[1]["resource_type"] in dbt_graph.BUILT]
-
-
-def _id_of(node: Mapping[str, Any]) -> str:
-    layer = str(node.get("schema", "")).rpartition("_")[2]
-    return f"{layer}.{node['name']}"
 
 
 def _around(

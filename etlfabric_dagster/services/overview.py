@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import case, func, select, true
+from sqlalchemy import case, func, select
 
 from etlfabric_dagster import clock
-from etlfabric_dagster.models import AlertIncident, DbtManifest, Pipeline, Run, UsageDay
+from etlfabric_dagster.models import AlertIncident, Pipeline, Run, UsageDay
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.health import (
     NextFire,
@@ -22,7 +22,7 @@ from etlfabric_dagster.schemas.health import (
     RowsOfDay,
 )
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import pipeline_health, pipelines
+from etlfabric_dagster.services import dbt_nodes, pipeline_health, pipelines
 from etlfabric_dagster.services.scope import OrgScope
 
 DAYS = 30
@@ -125,31 +125,14 @@ async def _rows_per_day(scope: OrgScope) -> tuple[RowsOfDay, ...]:
 
 async def _oldest_mart(scope: OrgScope, items: Sequence[_Item]) -> OldestMart | None:
     """A mart is as fresh as the last good run of a pipeline that builds it."""
-    fresh = {item.name: item.health.fresh_at for item in items}
-    built: dict[str, OldestMart] = {}
-    for mart, pipeline in await _builders(scope):
-        at = fresh.get(pipeline)
-        if at and (mart not in built or built[mart].fresh_at < at):
-            built[mart] = OldestMart(table=mart, fresh_at=at)
-    return min(built.values(), key=lambda mart: mart.fresh_at, default=None)
-
-
-async def _builders(scope: OrgScope) -> list[tuple[str, str]]:
-    """Each mart with each pipeline that builds it. The manifest, half a megabyte, stays there."""
-    node = func.jsonb_each(DbtManifest.manifest["nodes"]).table_valued("key", "value")
-    selected = func.jsonb_each(DbtManifest.selections).table_valued("key", "value")
-    is_mart = (
-        node.c.value.op("->>")("resource_type") == "model",
-        node.c.value.op("->>")("schema").endswith("_marts", autoescape=True),
-    )
-    query = (
-        select(node.c.value.op("->>")("name"), selected.c.key)
-        .select_from(DbtManifest)
-        .join(node, true())
-        .join(selected, selected.c.value.op("?")(node.c.key))
-        .where(*is_mart)
-    )
-    return [(mart, pipeline) for mart, pipeline in await scope.session.execute(query)]
+    fresh = {item.name: item.health.fresh_at for item in items if item.health.fresh_at}
+    built = await dbt_nodes.of(scope)
+    marts: dict[str, datetime] = {}
+    for pipeline in built.selections.keys() & fresh.keys():
+        for mart in built.marts(pipeline):
+            marts[mart] = max(marts.get(mart, fresh[pipeline]), fresh[pipeline])
+    oldest = min(marts, key=lambda mart: (marts[mart], mart), default=None)
+    return OldestMart(table=oldest, fresh_at=marts[oldest]) if oldest else None
 
 
 async def _open_incidents(scope: OrgScope) -> int:

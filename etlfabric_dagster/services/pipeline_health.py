@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, func, select, text
+from sqlalchemy import Row, RowMapping, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,19 +21,41 @@ from etlfabric_dagster.services import clockwork
 MIN_GRACE = timedelta(minutes=15)
 OUTCOMES = 14
 SUCCESSES = 20  # their median is the usual duration
-NO_HISTORY = {"outcomes": 0, "successes": 0}
 
-# Each lateral reads a few rows from the end of an index; `due` is the first scheduled run that no
-# success has answered.
-_RUNS = text(
-    """
-    SELECT p.id, o.outcomes, f.created_at AS first_run_at, s.finished_at AS fresh_at,
-        u.usual_s, d.created_at AS due_at, v.status AS verdict, v.error,
-        b.created_at AS failing_since
-    FROM unnest(:ids) AS p(id)
+# Each lateral reads a few rows from the end of an index, and none where its first condition does
+# not hold; `due` is the first scheduled run that no success has answered.
+_STATE = """
+    LEFT JOIN LATERAL (
+        SELECT status, error, created_at, finished_at FROM runs
+        WHERE pipeline_id = p.id AND status IN ('succeeded', 'failed')
+        ORDER BY created_at DESC LIMIT 1
+    ) v ON true
+    LEFT JOIN LATERAL (
+        SELECT created_at, finished_at FROM runs
+        WHERE v.status = 'failed' AND pipeline_id = p.id AND status = 'succeeded'
+        ORDER BY created_at DESC LIMIT 1
+    ) s ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE v.status WHEN 'succeeded' THEN v.created_at ELSE s.created_at END AS asked_at,
+            CASE v.status WHEN 'succeeded' THEN v.finished_at ELSE s.finished_at END AS ended_at
+    ) good
+    LEFT JOIN LATERAL (
+        SELECT created_at FROM runs
+        WHERE pipeline_id = p.id AND created_at > coalesce(good.asked_at, '-infinity')
+          AND trigger = 'schedule' AND status <> 'canceled'
+        ORDER BY created_at LIMIT 1
+    ) d ON true
+    LEFT JOIN LATERAL (
+        SELECT created_at FROM runs
+        WHERE v.status = 'failed' AND pipeline_id = p.id
+          AND created_at > coalesce(good.asked_at, '-infinity')
+          AND status = 'failed' ORDER BY created_at LIMIT 1
+    ) b ON true
+"""
+_HISTORY = """
     LEFT JOIN LATERAL (
         SELECT jsonb_agg(to_jsonb(r) ORDER BY r.at) AS outcomes FROM (
-            SELECT id AS run_id, status, rows_loaded AS rows, created_at AS at, error,
+            SELECT id AS run_id, status, rows_loaded AS rows, created_at AS at,
                 extract(epoch FROM finished_at - started_at)::float AS seconds
             FROM runs WHERE pipeline_id = p.id ORDER BY created_at DESC LIMIT :outcomes) r
     ) o ON true
@@ -41,33 +63,27 @@ _RUNS = text(
         SELECT created_at FROM runs WHERE pipeline_id = p.id ORDER BY created_at LIMIT 1
     ) f ON true
     LEFT JOIN LATERAL (
-        SELECT created_at, finished_at FROM runs
-        WHERE pipeline_id = p.id AND status = 'succeeded' ORDER BY created_at DESC LIMIT 1
-    ) s ON true
-    LEFT JOIN LATERAL (
         SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY r.seconds) AS usual_s FROM (
             SELECT extract(epoch FROM finished_at - started_at)::float AS seconds FROM runs
             WHERE pipeline_id = p.id AND status = 'succeeded'
             ORDER BY created_at DESC LIMIT :successes) r
     ) u ON true
-    LEFT JOIN LATERAL (
-        SELECT created_at FROM runs
-        WHERE pipeline_id = p.id AND created_at > coalesce(s.created_at, '-infinity')
-          AND trigger = 'schedule' AND status <> 'canceled'
-        ORDER BY created_at LIMIT 1
-    ) d ON true
-    LEFT JOIN LATERAL (
-        SELECT status, error FROM runs
-        WHERE pipeline_id = p.id AND status IN ('succeeded', 'failed')
-        ORDER BY created_at DESC LIMIT 1
-    ) v ON true
-    LEFT JOIN LATERAL (
-        SELECT created_at FROM runs
-        WHERE pipeline_id = p.id AND created_at > coalesce(s.created_at, '-infinity')
-          AND status = 'failed' ORDER BY created_at LIMIT 1
-    ) b ON v.status = 'failed'
-    """
-).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
+"""
+_TOLD = """p.id, good.ended_at AS fresh_at, d.created_at AS due_at, v.status AS verdict, v.error,
+        b.created_at AS failing_since"""
+_IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+_NOW = text(
+    f"SELECT {_TOLD}, NULL AS outcomes, NULL AS first_run_at, NULL AS usual_s"  # noqa: S608 - no input
+    f" FROM unnest(:ids) AS p(id) {_STATE}"
+).bindparams(_IDS)
+_WITH_HISTORY = text(
+    f"SELECT {_TOLD}, o.outcomes, f.created_at AS first_run_at, u.usual_s"  # noqa: S608 - no input
+    f" FROM unnest(:ids) AS p(id) {_STATE} {_HISTORY}"
+).bindparams(_IDS, outcomes=OUTCOMES, successes=SUCCESSES)
+_SCHEDULES = select(
+    *(Schedule.pipeline_id, Schedule.cron, Schedule.interval_s, Schedule.timezone),
+    *(Schedule.paused, Schedule.next_fire_at),
+)
 
 
 async def of(
@@ -76,13 +92,14 @@ async def of(
     """The health of each; pipelines without runs included.
 
     Args:
-        history: their last outcomes and usual duration too, which are most of the work.
+        history: their last outcomes (and with them `running`), first run and usual duration too,
+            which are most of the work.
     """
     if not pipeline_ids:
         return {}
-    limits = {"outcomes": OUTCOMES, "successes": SUCCESSES} if history else NO_HISTORY
-    rows = (await session.execute(_RUNS, {"ids": list(pipeline_ids)} | limits)).mappings().all()
-    found = await session.scalars(select(Schedule).where(Schedule.pipeline_id.in_(pipeline_ids)))
+    statement = _WITH_HISTORY if history else _NOW
+    rows = (await session.execute(statement, {"ids": list(pipeline_ids)})).mappings().all()
+    found = await session.execute(_SCHEDULES.where(Schedule.pipeline_id.in_(pipeline_ids)))
     schedules = {row.pipeline_id: row for row in found}
     return {row["id"]: _health(row, schedules.get(row["id"]), clock.now()) for row in rows}
 
@@ -115,7 +132,7 @@ def state_of(health: PipelineHealth, *, paused: bool) -> PipelineState:
 
 
 def late_since(
-    due_at: datetime | None, schedule: Schedule | None, now: datetime
+    due_at: datetime | None, schedule: Schedule | Row[Any] | None, now: datetime
 ) -> datetime | None:
     """The due time that was missed by more than max(15 min, half an interval); else None.
 
@@ -133,13 +150,13 @@ def late_since(
     return missed if now > missed + _grace(schedule, missed) else None
 
 
-def _grace(schedule: Schedule, at: datetime) -> timedelta:
+def _grace(schedule: Schedule | Row[Any], at: datetime) -> timedelta:
     rule = schedule.cron, schedule.interval_s, schedule.timezone
     slot = clockwork.next_fire(*rule, at, at)
     return max(MIN_GRACE, (clockwork.next_fire(*rule, slot, slot) - slot) / 2)
 
 
-def _health(row: RowMapping, schedule: Schedule | None, now: datetime) -> PipelineHealth:
+def _health(row: RowMapping, schedule: Row[Any] | None, now: datetime) -> PipelineHealth:
     outcomes: list[dict[str, Any]] = row["outcomes"] or []
     failing = row["verdict"] == RunStatus.FAILED
     error = row["error"] if failing else None
@@ -158,4 +175,4 @@ def _health(row: RowMapping, schedule: Schedule | None, now: datetime) -> Pipeli
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:
-    return Outcome.model_validate({name: row[name] for name in Outcome.model_fields})
+    return Outcome.model_validate(row)

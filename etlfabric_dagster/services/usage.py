@@ -5,20 +5,35 @@ total and outlive the runs they were counted from.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Numeric,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
 from etlfabric_dagster.errors import InvalidInputError
 from etlfabric_dagster.models import Run, UsageDay
+from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.schemas.usage import UsageItem, UsageReport, UsageTotals
-from etlfabric_dagster.services import quotas
+from etlfabric_dagster.services import paging, quotas
 from etlfabric_dagster.services.scope import OrgScope
 
 DEFAULT_DAYS = 30
+MAX_PAGE = 1_000
 MAX_DAYS = 400
 _COUNTED = tuple(UsageTotals.model_fields)
 
@@ -53,29 +68,61 @@ async def record_attempt(session: AsyncSession, run: Run, seconds: float) -> Non
 
 
 async def report(
-    scope: OrgScope, date_from: date | None = None, date_to: date | None = None
+    scope: OrgScope,
+    date_from: date | None = None,
+    date_to: date | None = None,
+    *,
+    cursor: str | None = None,
+    limit: int | None = None,
 ) -> UsageReport:
     """Use by day and pipeline, newest day first; 30 days until today by default (UTC).
+
+    Args:
+        limit: items at most; None = all. The total is always of the whole span.
 
     Raises InvalidInputError for a span that is empty or longer than 400 days.
     """
     last = date_to or clock.now().date()
     first = date_from or last - timedelta(days=DEFAULT_DAYS - 1)
     _check_span(first, last)
-    query = (
-        select(UsageDay)
-        .where(UsageDay.org_id == scope.org_id, UsageDay.day.between(first, last))
-        .order_by(UsageDay.day.desc(), UsageDay.pipeline_name, UsageDay.pipeline_id)
-    )
-    items = tuple(map(_item, await scope.session.scalars(query)))
+    span = UsageDay.org_id == scope.org_id, UsageDay.day.between(first, last)
+    sums = await scope.session.execute(select(*map(_summed, _COUNTED)).where(*span))
+    found = await _page(scope, span, cursor, limit)
     return UsageReport(
         org=scope.slug,
         date_from=first,
         date_to=last,
-        items=items,
-        total=total(items),
+        items=found.items,
+        total=UsageTotals.model_validate(dict(sums.mappings().one())),
         quota=await quotas.state(scope.session, scope.org_id),
+        next=found.next,
     )
+
+
+async def _page(
+    scope: OrgScope, span: tuple[ColumnElement[bool], ...], cursor: str | None, limit: int | None
+) -> Page[UsageItem]:
+    name, place = UsageDay.pipeline_name.collate("C"), UsageDay.pipeline_id
+    query = select(UsageDay).where(*span).order_by(UsageDay.day.desc(), name, place)
+    if cursor is not None:
+        day, *behind = paging.decode(cursor, date.fromisoformat, str, UUID)
+        same_day = and_(UsageDay.day == day, tuple_(name, place) > tuple_(*behind))
+        # the first condition is what the index can use
+        query = query.where(UsageDay.day <= day, or_(UsageDay.day < day, same_day))
+    if limit is not None:
+        query = query.limit(limit + 1)
+    items = tuple(map(_item, await scope.session.scalars(query)))
+    return paging.page(
+        items, limit or len(items), lambda one: (one.day, one.pipeline, one.pipeline_id)
+    )
+
+
+def _summed(name: str) -> ColumnElement[Any]:
+    """Of a field as items show it, so that they sum to the total."""
+    column = getattr(UsageDay, name)
+    shown = func.round(cast(column, Numeric), 3) if name == "run_s" else column
+    whole = Float if name == "run_s" else BigInteger
+    return cast(func.coalesce(func.sum(shown), 0), whole).label(name)
 
 
 def total(items: tuple[UsageTotals, ...]) -> UsageTotals:

@@ -61,6 +61,14 @@ async def test_org_in_trouble_comes_first(org, make_slug):
     assert listed.index(org.slug) < listed.index(calm.slug)
 
 
+async def test_worst_orgs_are_shown_and_all_are_counted(org, make_slug):
+    await orgs.create(OPERATOR, make_slug(), "Another")
+    whole = await fleet.status(OPERATOR)
+    worst = await fleet.status(OPERATOR, limit=1)
+    assert [one.slug for one in worst.items] == [whole.items[0].slug]
+    assert worst.totals.orgs == len(whole.items) > 1
+
+
 async def test_status_asks_once_however_many_orgs(org, make_slug):
     await orgs.create(OPERATOR, make_slug(), "Another")
     asked: list[str] = []

@@ -83,6 +83,24 @@ async def test_span_bounds_what_is_reported(org):
     assert wide.total.rows == 7
 
 
+async def test_pages_of_use_follow_each_other_and_each_tells_the_whole_total(org):
+    for name in ("crm", "shop", "web"):
+        await end_run(org.slug, SUCCEEDED, pipeline=name, rows=10)
+    yesterday = {"day": clock.now().date() - timedelta(days=1)}
+    async with get_session() as session:
+        moved = update(UsageDay).where(UsageDay.org_id == org.id)
+        await session.execute(moved.where(UsageDay.pipeline_name == "crm").values(**yesterday))
+    whole, cursor, paged = await report(org.slug), None, ()
+    for _ in range(3):
+        page = await report(org.slug, cursor=cursor, limit=1)
+        assert page.total == whole.total
+        paged, cursor = paged + page.items, page.next
+    assert cursor is None
+    assert paged == whole.items
+    assert [item.pipeline for item in paged] == ["shop", "web", "crm"]
+    assert whole.total.rows == 30
+
+
 async def test_span_that_ends_before_it_begins_is_refused(scope):
     with pytest.raises(InvalidInputError):
         await usage.report(scope, date(2026, 2, 1), date(2026, 1, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from fastapi import Query
 from pydantic import Field
 
 from etlfabric_dagster.api.deps import CurrentActor
@@ -24,9 +25,12 @@ class OrgsIn(Value):
 
 
 @router.get("")
-async def get_fleet(actor: CurrentActor) -> FleetStatus:
-    """How all orgs stand, the worst first: freshness, failures, queue, lag."""
-    return await fleet.status(actor)
+async def get_fleet(
+    actor: CurrentActor,
+    limit: Annotated[int, Query(ge=1, le=fleet.MAX_SHOWN, description="Orgs at most.")] = 200,
+) -> FleetStatus:
+    """How orgs stand, the worst first: freshness, failures, queue, lag; and the totals of all."""
+    return await fleet.status(actor, limit=limit)
 
 
 @router.post("/orgs")
