@@ -1,17 +1,21 @@
 """`--requests N` (10,000) made up from the API's own OpenAPI document, fitting and unfitting ones.
 
-A 5xx, and an answer that the document does not describe, is a failure.
+A 5xx, and an answer that the document does not describe, is a failure. With `--kept FILE` each
+batch is noted, and the same command goes on where an earlier one ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -59,7 +63,12 @@ CHECKS = [
 ]
 ON_STRANGERS_ONLY = ("suspend_org", "erase_org", "leave_org")
 """What would take the org away from the requests that follow."""
-SMALL_BATCH = 40
+SMALL_BATCH = 20
+SLOW = 4
+"""An operation that has taken so many times the mean is left out of a round: what parses a dbt
+project takes a second, most take ten milliseconds.
+"""
+TOLD_EVERY_S = 10
 TIMEOUT_S = 60
 MODEL = "marts/one.sql"
 
@@ -83,18 +92,81 @@ class Report:
         """How many were answered with a 5xx."""
         return sum(count for status, count in self.statuses.items() if status >= 500)
 
+    def add(self, other: Report) -> None:
+        """Count what came back elsewhere too."""
+        self.statuses.update(other.statuses)
+        self.operations.update(other.operations)
+        self.faults += other.faults
+
+
+@dataclass
+class Kept:
+    """Batches that are done, a line of JSON each: of a run that was interrupted, all but the one
+    that it was at.
+    """
+
+    file: Path | None
+    done: set[tuple[int, str]] = field(default_factory=set)
+
+    def read(self) -> Report:
+        """What earlier runs found."""
+        report = Report()
+        lines = self.file.read_text().splitlines() if self.file and self.file.exists() else []
+        for line in lines:
+            batch = json.loads(line)
+            self.done.add((batch["round"], batch["operation"]))
+            statuses = Counter({int(key): count for key, count in batch["statuses"].items()})
+            sent = Counter({batch["operation"]: statuses.total()})
+            report.add(Report(statuses, sent, batch["faults"]))
+        return report
+
+    def note(self, round_: int, operation: str, found: Report) -> None:
+        """A batch is done."""
+        self.done.add((round_, operation))
+        if self.file:
+            batch = {"round": round_, "operation": operation, "faults": found.faults}
+            with self.file.open("a") as file:
+                file.write(json.dumps(batch | {"statuses": found.statuses}) + "\n")
+
+
+@dataclass
+class Pace:
+    """How long operations take, and when to tell how far it is."""
+
+    count: int
+    started: float = field(default_factory=time.monotonic)
+    spent: Counter[str] = field(default_factory=Counter)
+    told: float = 0
+
+    def is_slow(self, operation: str) -> bool:
+        """Whether it has had more than its share of the time."""
+        return self.spent[operation] * len(self.spent) > SLOW * self.spent.total()
+
+    def tell(self, report: Report) -> None:
+        """A line now and then."""
+        now = time.monotonic()
+        if now - self.told > TOLD_EVERY_S:
+            self.told = now
+            print(
+                f"{report.requests} of {self.count} in {now - self.started:.0f} s:"
+                f" {report.server_errors} of 5xx, {len(report.faults)} faults",
+                file=sys.stderr,
+                flush=True,
+            )
+
 
 def main() -> None:
     """Fuzz an install of its own and report."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kept", type=Path, help="Note each batch there, and go on from it.")
     parser.add_argument("--json", action="store_true")
     given_ = parser.parse_args()
     worker = ("worker", "--queue", "interactive", "--slots", "1")
     with throw_away_install(), host(*worker), served() as url:
         token, objects = run(prepare("fuzz"))
-        report = fuzz(url, token, objects, given_.requests, given_.seed)
+        report = fuzz(url, token, objects, given_.requests, given_.seed, Kept(given_.kept))
     for fault in report.faults:
         print(fault, file=sys.stderr)
     for status, count in sorted(report.statuses.items()):
@@ -161,33 +233,47 @@ async def prepare(slug: str) -> tuple[str, dict[str, str]]:
     return issued.token, names | shops | {name: str(value) for name, value in ids.items()}
 
 
-def fuzz(url: str, token: str, objects: Mapping[str, str], count: int, seed_: int) -> Report:
-    """Send about `count` requests, spread evenly over all operations."""
-    report = Report()
+def fuzz(
+    url: str,
+    token: str,
+    objects: Mapping[str, str],
+    count: int,
+    seed_: int,
+    kept: Kept | None = None,
+) -> Report:
+    """Send about `count` requests, spread over all operations, those that earlier runs sent among
+    them.
+    """
+    kept = kept or Kept(None)
+    report, pace = kept.read(), Pace(count)
     schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
+    made_up = {
+        found.definition.raw["operationId"]: _cases(found, objects)
+        for found in (one.ok() for one in schema.get_all_operations())
+    }
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {token}"
         round_ = 0
         while report.requests < count:
-            share = max(2, min(SMALL_BATCH, (count - report.requests) // len(operations)))
-            for operation in operations:
-                _send_some(operation, url, session, objects, report, share, seed_ + round_)
-                if report.requests >= count:
-                    break
+            share = max(2, min(SMALL_BATCH, (count - report.requests) // len(made_up)))
+            for name, cases in made_up.items():
+                if (round_, name) in kept.done or pace.is_slow(name) or report.requests >= count:
+                    continue
+                began = time.monotonic()
+                found = _send_some(cases, url, session, share, seed_ + round_)
+                pace.spent[name] += time.monotonic() - began
+                kept.note(round_, name, found)
+                report.add(found)
+                pace.tell(report)
             round_ += 1
     return report
 
 
 def _send_some(
-    operation: Any,
-    url: str,
-    session: requests.Session,
-    objects: Mapping[str, str],
-    report: Report,
-    count: int,
-    seed_: int,
-) -> None:
+    cases: SearchStrategy[Case], url: str, session: requests.Session, count: int, seed_: int
+) -> Report:
+    report = Report()
+
     @seed(seed_)
     @settings(
         max_examples=count,
@@ -196,12 +282,13 @@ def _send_some(
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=_cases(operation, objects))
+    @given(case=cases)
     def send(case: Case) -> None:
         _send(case, url, session, report)
 
     with suppress(Unsatisfiable):
         send()
+    return report
 
 
 def _cases(operation: Any, objects: Mapping[str, str]) -> SearchStrategy[Case]:
