@@ -1,8 +1,9 @@
 """ETags: an edit that names the version it was made from never undoes a newer one.
 
-A GET of one object carries the ETag of what it shows; PUT, PATCH and DELETE of the same path with
-`If-Match` answer 412 when it has changed. Such edits of one path follow each other (a lock), so of
-two from the same version one wins. What comes by the CLI is not held back by that lock.
+A GET of one object that can be edited carries the ETag of what it shows; PUT, PATCH and DELETE of
+the same path with `If-Match` answer 412 when it has changed. Such edits of one path follow each
+other (a lock), so of two from the same version one wins. What comes by the CLI is not held back by
+that lock.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from etlfabric_dagster.errors import EditedMeanwhileError
 
 HEADER = "if-match"
 EDITS = ("PUT", "PATCH", "DELETE")
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 NOT_CONTENT = {
     *("updated_at", "last_check", "checked_at", "next_fire_at", "last_seen_at", "last_used_at"),
     *("config_version", "discovered_at"),
+    *("rows_used", "storage_used_bytes", "warnings", "exceeded"),
 }
 """What changes without an edit."""
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from etlfabric_dagster.api import etags, repeats
+from etlfabric_dagster.api.body import STREAMED
 from etlfabric_dagster.api.problems import MEDIA_TYPE, Problem
 
 PROBLEM: dict[int | str, dict[str, Any]] = {
@@ -23,22 +24,31 @@ PROBLEM: dict[int | str, dict[str, Any]] = {
 }
 
 
+_edited: set[str] = set()
+"""Paths that can be changed or deleted: of nothing else an ETag says anything."""
+
+
 class FabricRoute(APIRoute):
     """Repeated creations happen once; edits of an older version are refused."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with what its headers ask for around it."""
         handler = super().get_route_handler()
+        path = self.path_format
+        if set(etags.EDITS).intersection(self.methods or ()):
+            _edited.add(path)
 
         async def handle(request: Request) -> Response:
             if request.method == "POST" and repeats.HEADER in request.headers:
                 return await repeats.once(request, handler)
             if request.method in etags.EDITS and etags.HEADER in request.headers:
+                if not STREAMED.match(request.url.path):
+                    await request.body()  # none waits with the lock for a client that dawdles
                 async with etags.unchanged(request):
                     answer = await handler(request)
             else:
                 answer = await handler(request)
-            if request.method != "POST":
+            if request.method != "POST" and path in _edited:
                 etags.tag(answer)
             return answer
 

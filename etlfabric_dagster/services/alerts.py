@@ -87,6 +87,11 @@ async def list_channels(scope: OrgScope) -> Page[ChannelOut]:
     return Page(items=tuple(map(_channel_out, rows)))
 
 
+async def get_channel(scope: OrgScope, name: str) -> ChannelOut:
+    """One channel, without secrets. Raises NotFoundError."""
+    return _channel_out(await find_channel(scope, name))
+
+
 async def delete_channel(scope: OrgScope, name: str) -> None:
     """Delete it with its history of messages. Raises ConflictError while a rule uses it."""
     scope.require("alerts.update")
@@ -126,18 +131,28 @@ async def list_rules(scope: OrgScope) -> Page[RuleOut]:
     return Page(items=tuple(map(_rule_out, rows)))
 
 
+async def get_rule(scope: OrgScope, name: str) -> RuleOut:
+    """One rule. Raises NotFoundError."""
+    return _rule_out(await _find_rule(scope, name))
+
+
 async def delete_rule(scope: OrgScope, name: str) -> None:
     """Delete it with its incidents. Raises NotFoundError."""
     scope.require("alerts.update")
+    row = await _find_rule(scope, name)
+    await scope.session.delete(row)
+    await scope.session.flush()
+    await _record(scope, f"rules/{name}", before=_rule_out(row))
+
+
+async def _find_rule(scope: OrgScope, name: str) -> AlertRule:
     row = await _rule(scope, name)
     if row is None:
         raise NotFoundError(
             f"There is no alert rule '{name[:60]}' in '{scope.slug}'.",
             f"List them: etlfabric alerts rules {scope.slug}",
         )
-    await scope.session.delete(row)
-    await scope.session.flush()
-    await _record(scope, f"rules/{name}", before=_rule_out(row))
+    return row
 
 
 async def _may_write_to(scope: OrgScope, row: AlertChannel) -> None:

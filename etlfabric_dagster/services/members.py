@@ -34,6 +34,11 @@ async def list_members(scope: OrgScope) -> Page[MemberOut]:
     return Page(items=tuple(_out(*row) for row in rows))
 
 
+async def get(scope: OrgScope, user_id: UUID) -> MemberOut:
+    """One member, without when they were last seen. Raises NotFoundError."""
+    return _out(*await _find(scope.session, scope.org_id, user_id), None)
+
+
 async def first_owner(scope: OrgScope) -> str:
     """Whom to ask for more rights: the name or address of the org's oldest owner; "" = none."""
     query = (

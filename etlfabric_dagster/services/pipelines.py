@@ -130,6 +130,14 @@ async def list_streams(
     return named_pages.page(found, limit, lambda one: one.name)
 
 
+async def get_stream(scope: OrgScope, name: str, stream: str) -> StreamOut:
+    """One stream of a pipeline, deselected ones included. Raises NotFoundError."""
+    row = await _stream(scope, await find(scope, name), stream)
+    if row is None:
+        raise _no_stream(scope.slug, name, stream)
+    return stream_settings.to_out(row)
+
+
 async def set_stream(
     actor: Actor, slug: str, name: str, stream: str, settings: StreamSettings
 ) -> StreamOut:
@@ -163,10 +171,7 @@ async def deselect_stream(actor: Actor, slug: str, name: str, stream: str) -> No
         pipeline, before = await find(scope, name), await get(scope, name)
         row = await _stream(scope, pipeline, stream)
         if row is None:
-            raise NotFoundError(
-                f"Pipeline '{name}' has no stream '{stream[:200]}'.",
-                f"See its streams: etlfabric pipelines show {slug} {name}",
-            )
+            raise _no_stream(slug, name, stream)
         row.selected = False
         await scope.session.flush()
         await _record_update(scope, before)
@@ -307,6 +312,13 @@ def _facts(pipeline: PipelineOut) -> dict[str, Any]:
     }
     kept = pipeline.model_dump(mode="json", exclude={"streams", "created_at", "updated_at"})
     return kept | {"streams": streams}
+
+
+def _no_stream(slug: str, name: str, stream: str) -> NotFoundError:
+    return NotFoundError(
+        f"Pipeline '{name}' has no stream '{stream[:200]}'.",
+        f"See its streams: etlfabric pipelines show {slug} {name}",
+    )
 
 
 def _no_pipeline(slug: str, name: str) -> NotFoundError:

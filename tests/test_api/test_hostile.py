@@ -103,6 +103,25 @@ async def test_request_id_cannot_start_another_header(client, people):
         assert answer.headers["x-request-id"].isalnum()
 
 
+@pytest.mark.parametrize(
+    ("origin", "method", "header"),
+    [
+        ("https://evil.test", "GET", "authorization"),
+        ("\x80", "GET", "authorization"),
+        ("http://localhost:3000", "TRACE", "authorization"),
+        ("http://localhost:3000", "GET", "x-evil"),
+    ],
+    ids=["site", "bytes", "method", "header"],
+)
+async def test_page_of_another_site_is_refused_with_a_problem(client, origin, method, header):
+    asked = {"Origin": origin.encode("latin-1"), "Access-Control-Request-Method": method}
+    answer = await client.options(
+        "/orgs", headers=asked | {"Access-Control-Request-Headers": header}
+    )
+    assert is_refusal(answer), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("origin", ["", "null", "https://evil.test", "http://api.test.evil.test"])
 async def test_cookie_of_another_site_changes_nothing(client, register, origin):
     person = await register()

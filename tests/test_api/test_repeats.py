@@ -8,8 +8,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from etlfabric_dagster.api import repeats
+from etlfabric_dagster.api.app import create_app
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.services import orgs
+from etlfabric_dagster.services import archives, orgs
 from etlfabric_dagster.services.scope import OPERATOR
 
 CONFIG = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
@@ -82,6 +84,39 @@ async def test_unusable_key_is_refused(client, people, key):
     assert answer.status_code == 422
 
 
+async def test_somebody_new_may_name_a_key(client, make_slug):
+    given = {"email": f"{make_slug()}@example.com", "password": "a long enough one"}
+    given |= {"org_name": "Acme", "slug": make_slug()}
+    made = await client.post("/auth/signup", headers={"Idempotency-Key": "x"}, json=given)
+    client.cookies.clear()
+    assert made.status_code == 201, made.text
+    nobody = await client.post("/tokens", headers={"Idempotency-Key": "x"}, json={"name": "ci"})
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "unauthenticated")
+
+
+async def test_file_with_a_key_is_never_held_whole(client, people, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_ARCHIVE_BYTES", 100_000)
+
+    async def endless():
+        for _ in range(4):
+            yield b"x" * 65_536
+        raise AssertionError("it was read on and on")
+
+    url = f"/orgs/{people.org.slug}/dbt-models/import"
+    for person, status in ((people.editor, 413), (people.viewer, 403)):
+        answer = await client.post(url, headers=named(person), content=endless())
+        assert answer.status_code == status, answer.text
+
+
+async def test_large_answer_is_not_kept(client, people, monkeypatch):
+    monkeypatch.setattr(repeats, "MAX_KEPT", 10)
+    headers = named(people.owner)
+    first, second = [
+        await client.post("/tokens", headers=headers, json={"name": "large"}) for _ in range(2)
+    ]
+    assert first.json()["id"] != second.json()["id"]
+
+
 @pytest.fixture
 async def connection(client, migrated, make_slug, people):
     """The path of a connection, as an operator."""
@@ -130,6 +165,91 @@ async def test_same_content_keeps_its_etag(client, people, connection):
     etags = {(await client.get(connection, headers=headers)).headers["etag"] for _ in range(2)}
     saved = await client.patch(connection, headers=headers, json={"config": CONFIG})
     assert etags == {saved.headers["etag"]}
+
+
+async def test_edit_whose_body_never_comes_keeps_nobody_waiting(client, people, connection):
+    headers = people.operator.headers
+    etag = (await client.get(connection, headers=headers)).headers["etag"]
+    matched = headers | {"If-Match": etag, "Content-Type": "application/json"}
+    never = asyncio.Event()
+
+    async def dawdle():
+        yield b"{"
+        await never.wait()
+
+    dawdling = [
+        asyncio.create_task(client.patch(connection, headers=matched, content=dawdle()))
+        for _ in range(4)
+    ]
+    try:
+        edit = {"config": CONFIG | {"resources": ["quick"]}}
+        async with asyncio.timeout(10):
+            saved = await client.patch(connection, headers=matched, json=edit)
+        assert saved.status_code == 200
+    finally:
+        for one in dawdling:
+            one.cancel()
+        await asyncio.gather(*dawdling, return_exceptions=True)
+
+
+WITHOUT_A_VERSION = {
+    "put_upload": "a file is replaced whole",
+    "decide_column": "a decision, the same from every version",
+    "sign_user_out": "a list",
+    "end_sessions": "a list",
+    **dict.fromkeys(
+        ("revoke_token", "revoke_org_token", "revoke_invitation", "delete_upload"),
+        "never edited, only ended",
+    ),
+}
+
+
+@pytest.mark.parametrize("path", sorted(create_app().openapi()["paths"]))
+def test_what_is_edited_can_be_read_with_its_version(path):
+    operations = create_app().openapi()["paths"][path]
+    edits = {operations[m]["operationId"] for m in ("put", "patch", "delete") if m in operations}
+    assert "get" in operations or edits <= set(WITHOUT_A_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("path", "edit"),
+    [
+        ("usage/quota", {"rows_per_month": 10**12}),
+        ("limits", {"weight": 2}),
+        ("alerts/rules/nightly", {"channels": ["etags"], "stale_after_s": 3600}),
+        ("alerts/channels/etags", {"to": ["other@example.com"]}),
+    ],
+)
+async def test_settings_of_an_org_carry_versions(client, people, alerting, path, edit):
+    url, headers = f"/orgs/{people.foreign.slug}/{path}", people.operator.headers
+    etag = (await client.get(url, headers=headers)).headers["etag"]
+    late = headers | {"If-Match": etag}
+    saved = await client.put(url, headers=late, json=edit)
+    assert saved.status_code == 200, saved.text
+    refused = await client.put(url, headers=late, json=edit)
+    assert (refused.status_code, refused.json()["code"]) == (412, "edited_meanwhile")
+
+
+@pytest.fixture
+async def alerting(client, people):
+    """A channel and a rule of `people.foreign`."""
+    path, headers = f"/orgs/{people.foreign.slug}/alerts", people.operator.headers
+    channel = {"name": "etags", "kind": "email", "to": ["ops@example.com"]}
+    await client.post(f"{path}/channels", headers=headers, json=channel)
+    await client.put(f"{path}/rules/nightly", headers=headers, json={"channels": ["etags"]})
+    yield
+    await client.delete(f"{path}/rules/nightly", headers=headers)
+    await client.delete(f"{path}/channels/etags", headers=headers)
+
+
+async def test_member_carries_a_version(client, people):
+    me = (await client.get("/auth/me", headers=people.editor.headers)).json()["id"]
+    url, headers = f"/orgs/{people.org.slug}/members/{me}", people.owner.headers
+    etag = (await client.get(url, headers=headers)).headers["etag"]
+    same = await client.patch(url, headers=headers | {"If-Match": etag}, json={"role": "editor"})
+    assert (same.status_code, same.headers["etag"]) == (200, etag)
+    refused = await client.patch(url, headers=headers | {"If-Match": '"x"'}, json={"role": "owner"})
+    assert refused.status_code == 412
 
 
 async def test_edit_of_a_missing_object_is_refused(client, people):

@@ -69,6 +69,12 @@ async def create_alert_channel(scope: Scoped, given: ChannelIn) -> ChannelOut:
     )
 
 
+@router.get("/channels/{name}")
+async def get_alert_channel(scope: Scoped, name: str) -> ChannelOut:
+    """One channel, without secrets."""
+    return await alerts.get_channel(scope, name)
+
+
 @router.put("/channels/{name}")
 async def update_alert_channel(scope: Scoped, name: str, given: ChannelTarget) -> ChannelOut:
     """Replace where it leads; secrets that are not given stay."""
@@ -93,6 +99,12 @@ async def test_alert_channel(actor: CurrentActor, slug: Slug, name: str) -> Chec
 async def list_alert_rules(scope: Scoped) -> Page[RuleOut]:
     """All rules by name."""
     return await alerts.list_rules(scope)
+
+
+@router.get("/rules/{name}")
+async def get_alert_rule(scope: Scoped, name: str) -> RuleOut:
+    """One rule."""
+    return await alerts.get_rule(scope, name)
 
 
 @router.put("/rules/{name}")

@@ -25,6 +25,12 @@ async def list_members(scope: Scoped) -> Page[MemberOut]:
     return await members.list_members(scope)
 
 
+@router.get("/{user_id}")
+async def get_member(scope: Scoped, user_id: UUID) -> MemberOut:
+    """One person in the org."""
+    return await members.get(scope, user_id)
+
+
 @router.patch("/{user_id}")
 async def set_member_role(scope: Scoped, user_id: UUID, given: RoleIn) -> MemberOut:
     """Change a role. Admins; only owners make or unmake owners."""

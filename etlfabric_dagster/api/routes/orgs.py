@@ -95,6 +95,12 @@ async def resume_org(actor: CurrentActor, slug: Slug) -> OrgOut:
     return await orgs.resume(actor, slug)
 
 
+@router.get("/{slug}/limits")
+async def get_org_limits(actor: CurrentActor, slug: Slug) -> OrgOut:
+    """The org with its share of the workers."""
+    return await orgs.get(actor, slug)
+
+
 @router.put("/{slug}/limits")
 async def set_org_limits(actor: CurrentActor, slug: Slug, given: LimitsIn) -> OrgOut:
     """Set how many runs it may have at once and its weight among orgs that wait. Operators."""

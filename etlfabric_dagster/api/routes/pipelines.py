@@ -99,6 +99,12 @@ async def list_streams(scope: Scoped, name: str, page: PageQuery) -> Page[Stream
     return await pipelines.list_streams(scope, name, page.cursor, page.limit)
 
 
+@router.get("/{name}/streams/{stream}")
+async def get_stream(scope: Scoped, name: str, stream: str) -> StreamOut:
+    """One stream and how it loads."""
+    return await pipelines.get_stream(scope, name, stream)
+
+
 @router.put("/{name}/streams/{stream}")
 async def set_stream(
     actor: CurrentActor, slug: Slug, name: str, stream: str, given: StreamSettings
