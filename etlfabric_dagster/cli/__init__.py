@@ -70,6 +70,7 @@ COMMANDS = {
     "fleet": Deferred("fleet", "app", "All organisations of this install."),
     "users": Deferred("users", "app", "People and their tokens."),
     "members": Deferred("members", "app", "People of an org and their roles."),
+    "tokens": Deferred("tokens", "app", "API tokens that open an org."),
     "audit": Deferred("audit", "app", "Who changed what."),
     "connectors": Deferred("connectors", "app", "Kinds of sources."),
     "connections": Deferred("connections", "app", "Configured sources of an org."),

@@ -67,3 +67,18 @@ def token(email: str, as_json: AsJson = False) -> None:
     """Issue an API token that acts as the person; it is shown this once."""
     issued = run(tokens.issue_for(OPERATOR, email))
     show(issued, as_json, lambda: issued.token)
+
+
+@app.command("sessions")
+def sessions_(email: str, as_json: AsJson = False) -> None:
+    """Where a person is signed in."""
+    page = run(users.sessions_of(OPERATOR, email))
+    columns = ("id", "user_agent", "address", "created_at", "expires_at")
+    show_page(page, as_json, columns, f"{email} is signed in nowhere.")
+
+
+@app.command()
+def logout(email: str, as_json: AsJson = False) -> None:
+    """Sign a person out everywhere, at once; they may sign in again, and their tokens go on."""
+    user = run(users.sign_out(OPERATOR, email))
+    show(user, as_json, lambda: f"{user.email} is signed out everywhere.")

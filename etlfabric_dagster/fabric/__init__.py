@@ -17,7 +17,9 @@ from etlfabric_dagster.fabric.gateway import Gateway, LocalGateway, at, sent
 from etlfabric_dagster.fabric.orgs import Org, Orgs
 from etlfabric_dagster.fabric.remote import RemoteGateway
 from etlfabric_dagster.fabric.work import Run
+from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.orgs import TokenOut, UserOut
+from etlfabric_dagster.schemas.people import SessionOut
 from etlfabric_dagster.services import tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
@@ -96,4 +98,25 @@ class Users:
         return self._gateway.ask(
             lambda actor: tokens.issue_for(actor, email),
             sent("POST", f"/users/{at(email)}/token", TokenOut),
+        )
+
+    def sessions(self, email: str) -> tuple[SessionOut, ...]:
+        """Where a person is signed in. Raises NotFoundError.
+
+        >>> fabric.users.sessions("ana@example.com")
+        ()
+        """
+        return self._gateway.ask(
+            lambda actor: users.sessions_of(actor, email),
+            sent("GET", f"/users/{at(email)}/sessions", Page[SessionOut]),
+        ).items
+
+    def sign_out(self, email: str) -> None:
+        """End a person's sessions, at once; their tokens go on. Raises NotFoundError.
+
+        >>> fabric.users.sign_out("ana@example.com")
+        """
+        self._gateway.ask(
+            lambda actor: users.sign_out(actor, email),
+            sent("DELETE", f"/users/{at(email)}/sessions", UserOut),
         )

@@ -14,10 +14,12 @@ from etlfabric_dagster.erasure import erase_org
 from etlfabric_dagster.errors import FabricError, InvalidInputError
 from etlfabric_dagster.fabric.base import InOrg, Streams
 from etlfabric_dagster.fabric.data import Data
+from etlfabric_dagster.fabric.dbt_models import DbtModels
 from etlfabric_dagster.fabric.gateway import Gateway, Request, at, sent, whole
 from etlfabric_dagster.fabric.insight import Alerts
+from etlfabric_dagster.fabric.org_tokens import Tokens
 from etlfabric_dagster.fabric.sources import Connections, Pipelines, Uploads
-from etlfabric_dagster.fabric.work import DbtModels, Runs, Schedules
+from etlfabric_dagster.fabric.work import Runs, Schedules
 from etlfabric_dagster.schemas.data import Lineage
 from etlfabric_dagster.schemas.dbt_models import TableResult
 from etlfabric_dagster.schemas.fleet import CreateReport, OrgSpec
@@ -128,6 +130,7 @@ class Org(InOrg):
         self.uploads = Uploads(gateway, info.slug)
         self.alerts = Alerts(gateway, info.slug)
         self.data = Data(gateway, info.slug)
+        self.tokens = Tokens(gateway, info.slug)
 
     @property
     def slug(self) -> str:
@@ -186,11 +189,11 @@ class Org(InOrg):
         >>> report.total.rows == sum(item.rows for item in report.items) > 0
         True
         """
-        days = {"from": date_from and str(date_from), "to": date_to and str(date_to)}
-        return self._scoped(
-            lambda scope: usage.report(scope, date_from, date_to),
-            sent("GET", "usage", UsageReport, **days),
-        )
+        report = self._usage(date_from, date_to, None)
+        while report.next is not None:
+            more = self._usage(date_from, date_to, report.next)
+            report = more.model_copy(update={"items": report.items + more.items})
+        return report
 
     def overview(self) -> Overview:
         """What fails, what is late, what runs next, and how much was loaded.
@@ -212,6 +215,16 @@ class Org(InOrg):
         return self._scoped(
             lambda scope: lineage.graph(scope, focus=focus, depth=depth, columns=columns),
             sent("GET", "lineage", Lineage, focus=focus, depth=depth, columns=columns),
+        )
+
+    def _usage(
+        self, date_from: date | None, date_to: date | None, cursor: str | None
+    ) -> UsageReport:
+        days = {"from": date_from and str(date_from), "to": date_to and str(date_to)}
+        page: dict[str, Any] = {"cursor": cursor, "limit": usage.MAX_PAGE}
+        return self._scoped(
+            lambda scope: usage.report(scope, date_from, date_to, **page),
+            sent("GET", "usage", UsageReport, **days, **page),
         )
 
     def set_quota(

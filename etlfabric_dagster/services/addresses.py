@@ -87,7 +87,7 @@ async def waiting(session: AsyncSession, user: User) -> str | None:
     return await session.scalar(query.order_by(EmailClaim.created_at.desc()).limit(1))
 
 
-async def confirm(token: str) -> None:
+async def confirm(token: str, *, address: str | None = None) -> None:
     """Take a letter's token as proof: the address is theirs, and the one they sign in with.
 
     Raises GoneError for a token that is unknown, used or expired; ConflictError when somebody
@@ -103,7 +103,8 @@ async def confirm(token: str) -> None:
         if found is None:
             raise GoneError("This link has expired or was used.", "Have another letter sent.")
         claim, user = found
-        before, actor = user.email, Actor(user.email, user_id=user.id, via="api")
+        before = user.email
+        actor = Actor(user.email, user_id=user.id, via="api", address=address)
         await take(session, actor, user, claim.email, verified=True)
     if before != claim.email:
         await mail.try_to_send(before, *letters.email_changed(claim.email))

@@ -117,7 +117,12 @@ async def show(token: str) -> InvitationShown:
 
 
 async def accept(
-    token: str, *, actor: Actor | None = None, name: str = "", password: str = ""
+    token: str,
+    *,
+    actor: Actor | None = None,
+    name: str = "",
+    password: str = "",
+    address: str | None = None,
 ) -> UUID:
     """Become a member: signed in as the invited address, or as a new person with a password.
 
@@ -146,7 +151,7 @@ async def accept(
     async with get_session() as session:
         await _use(session, token)
         user = known or await users.add(session, email, name=name, password_hash=hashed)
-        joined = Actor(email, user_id=user.id, via="api")
+        joined = Actor(email, user_id=user.id, via="api", address=address)
         await members.add(session, org_id, user.id, Role(row.role))
         target, after = f"members/{email}", {"role": row.role}
         await audit.write(session, joined, "members.join", target, org_id=org_id, after=after)

@@ -172,7 +172,12 @@ async def end_all(session: AsyncSession, user_id: UUID, keep: UUID | None = None
 
 async def list_own(actor: Actor) -> Page[SessionOut]:
     """Where the actor is signed in, newest first."""
-    query = select(Session).join(User).where(Session.user_id == actor.user_id, *_alive())
+    return await list_of(actor, actor.user_id)
+
+
+async def list_of(actor: Actor, user_id: UUID | None) -> Page[SessionOut]:
+    """Where a person is signed in, newest first; the caller has asked whether one may know."""
+    query = select(Session).join(User).where(Session.user_id == user_id, *_alive())
     async with get_session() as session:
         rows = list(await session.scalars(query.order_by(Session.created_at.desc())))
     return Page(

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
 from etlfabric_dagster.db import get_session
@@ -81,9 +82,24 @@ async def create(
         return TokenOut(id=row.id, email=actor.label, token=token, expires_at=row.expires_at)
 
 
-async def issue_for(actor: Actor, email: str, name: str = "cli") -> TokenOut:
-    """A token without limits that acts as somebody else. Operators. Raises NotFoundError."""
+async def issue_for(
+    actor: Actor,
+    email: str,
+    name: str = "cli",
+    *,
+    org: str | None = None,
+    role: Role | None = None,
+    read_only: bool = False,
+    days: int = DEFAULT_DAYS,
+) -> TokenOut:
+    """A token that acts as somebody else, within the given limits; shown this once. Operators.
+
+    Raises:
+        NotFoundError: no such person or org, or the person is no member of it.
+        InvalidInputError: name or lifetime.
+    """
     require_operator(actor, "issue tokens for others")
+    _check(name, days)
     token = new(API_PREFIX)
     async with get_session() as session:
         user = await session.scalar(select(User).where(User.email == email.strip().lower()))
@@ -91,15 +107,23 @@ async def issue_for(actor: Actor, email: str, name: str = "cli") -> TokenOut:
             raise NotFoundError(
                 f"There is no user {email}.", f"Create it: etlfabric users create {email}"
             )
+        org_id = await _org_of_member(session, actor, org, user) if org else None
         row = ApiToken(
             user_id=user.id,
-            name=name,
+            name=name.strip(),
             token_hash=digest(token),
-            expires_at=clock.now() + timedelta(days=DEFAULT_DAYS),
+            expires_at=clock.now() + timedelta(days=days),
+            org_id=org_id,
+            role=role,
+            read_only=read_only,
         )
         session.add(row)
         await session.flush()
-        await audit.write(session, actor, "tokens.create", f"tokens/{row.id}", after={"for": email})
+        facts = {"for": user.email, "name": row.name, "role": role, "read_only": read_only}
+        target = f"tokens/{row.id}"
+        await audit.write(
+            session, actor, "tokens.create", target, org_id=org_id, after=facts | {"days": days}
+        )
         return TokenOut(id=row.id, email=user.email, token=token, expires_at=row.expires_at)
 
 
@@ -179,6 +203,18 @@ async def revoke_in_org(scope: OrgScope, token_id: UUID) -> None:
         raise _no_token(token_id)
     row.revoked_at = clock.now()
     await audit.record(scope, "tokens.revoke", f"tokens/{token_id}")
+
+
+async def _org_of_member(session: AsyncSession, actor: Actor, slug: str, user: User) -> UUID:
+    """A token opens no org that its owner is not in: better said now."""
+    org = await find_org(session, actor, slug)
+    theirs = Membership.org_id == org.id, Membership.user_id == user.id
+    if await session.scalar(select(Membership.id).where(*theirs)) is None:
+        raise NotFoundError(
+            f"{user.email} is no member of '{slug}'.",
+            f"Invite them: etlfabric members invite {slug} {user.email}",
+        )
+    return org.id
 
 
 def _alive() -> tuple[Any, ...]:

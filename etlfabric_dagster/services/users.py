@@ -27,7 +27,7 @@ from etlfabric_dagster.errors import (
 from etlfabric_dagster.models import Membership, Org, PasswordReset, User
 from etlfabric_dagster.schemas.base import Page
 from etlfabric_dagster.schemas.orgs import OrgStatus, UserOut
-from etlfabric_dagster.schemas.people import Me, MyOrg, Role
+from etlfabric_dagster.schemas.people import Me, MyOrg, Role, SessionOut
 from etlfabric_dagster.security import passwords, tokens
 from etlfabric_dagster.services import (
     addresses,
@@ -142,6 +142,24 @@ async def set_disabled(actor: Actor, email: str, *, disabled: bool) -> UserOut:
         await sessions.end_all(session, user.id)
         action = "users.disable" if disabled else "users.enable"
         await audit.write(session, actor, action, f"users/{user.email}")
+        return _out(user)
+
+
+async def sessions_of(actor: Actor, email: str) -> Page[SessionOut]:
+    """Where a person is signed in, newest first. Operators. Raises NotFoundError."""
+    require_operator(actor, "see where others are signed in")
+    async with get_session() as session:
+        user = await _require(session, email)
+    return await sessions.list_of(actor, user.id)
+
+
+async def sign_out(actor: Actor, email: str) -> UserOut:
+    """End a person's sessions; they may sign in again, and their tokens go on. Operators."""
+    require_operator(actor, "sign others out")
+    async with get_session() as session:
+        user = await _require(session, email)
+        await sessions.end_all(session, user.id)
+        await audit.write(session, actor, "users.sign_out", f"users/{user.email}")
         return _out(user)
 
 
@@ -311,7 +329,7 @@ async def send_reset(email: str) -> None:
     await mail.try_to_send(user.email, *letters.password_reset(mail.link(f"reset/{token}")))
 
 
-async def reset_password(token: str, password: str) -> None:
+async def reset_password(token: str, password: str, *, address: str | None = None) -> None:
     """Set the password of who was sent the token; all their sessions and other letters end.
 
     Raises GoneError for a token that is unknown, used or expired, InvalidInputError.
@@ -333,7 +351,7 @@ async def reset_password(token: str, password: str) -> None:
         person = await session.get_one(User, user.id)
         person.email_verified_at = person.email_verified_at or clock.now()  # the letter proves it
         await _store_password(session, person, hashed)
-        actor = Actor(user.email, user_id=user.id, via="api")
+        actor = Actor(user.email, user_id=user.id, via="api", address=address)
         await audit.write(session, actor, "users.password", f"users/{user.email}")
     await throttle.forgive(user.email)
     await mail.try_to_send(user.email, *letters.password_changed())

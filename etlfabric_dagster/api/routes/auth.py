@@ -182,9 +182,9 @@ async def change_password(actor: CurrentActor, given: PasswordIn) -> None:
 
 
 @router.post("/verify", status_code=204, dependencies=Public)
-async def verify_email(given: VerifyIn) -> None:
+async def verify_email(request: Request, given: VerifyIn) -> None:
     """Confirm an address with the token of the letter that was sent to it."""
-    await addresses.confirm(given.token.get_secret_value())
+    await addresses.confirm(given.token.get_secret_value(), address=client_address(request))
 
 
 @router.post("/verify/letter", status_code=202, response_class=Response)
@@ -209,9 +209,10 @@ async def forgot_password(request: Request, later: BackgroundTasks, given: Email
 
 
 @router.post("/reset", status_code=204, dependencies=Public)
-async def reset_password(given: ResetIn) -> None:
+async def reset_password(request: Request, given: ResetIn) -> None:
     """Set a new password with the token of the letter; all sessions are signed out."""
-    await users.reset_password(given.token.get_secret_value(), given.password.get_secret_value())
+    token, password = given.token.get_secret_value(), given.password.get_secret_value()
+    await users.reset_password(token, password, address=client_address(request))
 
 
 @router.get("/sessions")

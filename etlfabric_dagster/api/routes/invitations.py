@@ -58,6 +58,7 @@ async def accept_invitation(
         actor=actor,
         name=given.name,
         password=given.password.get_secret_value(),
+        address=client_address(request),
     )
     if actor is not None:
         return await users.me(actor)
