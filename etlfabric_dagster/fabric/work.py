@@ -1,17 +1,15 @@
-"""Runs, schedules and dbt models of an org."""
+"""Runs and schedules of an org."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 from etlfabric_dagster.fabric.base import InOrg
 from etlfabric_dagster.fabric.gateway import Gateway, Request, at, nothing, sent, whole
 from etlfabric_dagster.schemas.base import Page
-from etlfabric_dagster.schemas.dbt_models import DbtModelOut, DbtVersion, ImportReport, TableResult
 from etlfabric_dagster.schemas.pipelines import ScheduleOut
 from etlfabric_dagster.schemas.runs import (
     ErrorInfo,
@@ -22,14 +20,7 @@ from etlfabric_dagster.schemas.runs import (
     RunStatus,
     StreamResult,
 )
-from etlfabric_dagster.services import (
-    archives,
-    dbt_history,
-    dbt_models,
-    run_logs,
-    runs,
-    schedules,
-)
+from etlfabric_dagster.services import run_logs, runs, schedules
 from etlfabric_dagster.services.scope import OrgScope
 
 LINES = 5000
@@ -277,122 +268,3 @@ class Schedules(InOrg):
             return (await schedules.list_schedules(scope)).items
 
         return self._scoped(here, whole("schedules", ScheduleOut))
-
-
-class DbtModels(InOrg):
-    """The org's dbt project."""
-
-    def put(self, path: str, *, sql: str, draft: bool = False) -> DbtModelOut:
-        """Store a file (SQL, YAML or CSV); parsed first. Raises TransformError, InvalidInputError.
-
-        With `draft`, what does not compile is kept beside the project; builds do not see it.
-
-        >>> demo.dbt_models.put("marts/one.sql", sql="select 1 as one").kind
-        'model'
-        """
-        return self._ask(
-            lambda actor, slug: dbt_models.put(actor, slug, path, sql, draft=draft),
-            sent("PUT", at("dbt-models", path), DbtModelOut, {"content": sql, "draft": draft}),
-        )
-
-    def history(self, path: str) -> tuple[DbtVersion, ...]:
-        """Versions of a file, newest first, at most 200.
-
-        >>> model = demo.dbt_models.put("marts/four.sql", sql="select 4 as four")
-        >>> [version.action for version in demo.dbt_models.history("marts/four.sql")]
-        ['put']
-        """
-        return self._scoped(
-            lambda scope: dbt_history.list_versions(scope, path, limit=dbt_history.KEPT),
-            sent("GET", "dbt-history", Page[DbtVersion], path=path, limit=dbt_history.KEPT),
-        ).items
-
-    def diff(self, path: str, version: UUID, against: UUID | None = None) -> str:
-        """A unified diff from a version to the stored file, or to another version.
-
-        >>> model = demo.dbt_models.put("marts/five.sql", sql="select 5 as five")
-        >>> demo.dbt_models.diff("marts/five.sql", demo.dbt_models.history("marts/five.sql")[0].id)
-        ''
-        """
-
-        def read(body: bytes) -> str:
-            return json.loads(body)["diff"]
-
-        params = {"path": path} | ({"against": str(against)} if against else {})
-        return self._scoped(
-            lambda scope: dbt_history.diff(scope, path, version, against),
-            Request("GET", at("dbt-history", version, "diff"), read, params=params),
-        )
-
-    def restore(self, path: str, version: UUID) -> DbtModelOut:
-        """Store an older version again; parsed first. Raises NotFoundError, TransformError.
-
-        >>> model = demo.dbt_models.put("marts/six.sql", sql="select 5 as six")
-        >>> model = demo.dbt_models.put("marts/six.sql", sql="select 6 as six")
-        >>> first = demo.dbt_models.history("marts/six.sql")[-1]
-        >>> demo.dbt_models.restore("marts/six.sql", first.id).content
-        'select 5 as six'
-        """
-        return self._ask(
-            lambda actor, slug: dbt_models.restore(actor, slug, path, version),
-            sent("POST", at("dbt-history", version, "restore"), DbtModelOut, path=path),
-        )
-
-    def get(self, path: str) -> DbtModelOut:
-        """One file with its content. Raises NotFoundError.
-
-        >>> demo.dbt_models.get("staging/stg_orders.sql").origin.value
-        'generated'
-        """
-        return self._scoped(
-            lambda scope: dbt_models.get(scope, path),
-            sent("GET", at("dbt-models", path), DbtModelOut),
-        )
-
-    def list(self) -> tuple[DbtModelOut, ...]:
-        """All files by path, generated ones included.
-
-        >>> "marts/daily_orders.sql" in [model.path for model in demo.dbt_models.list()]
-        True
-        """
-
-        async def here(scope: OrgScope) -> tuple[DbtModelOut, ...]:
-            return (await dbt_models.list_models(scope)).items
-
-        return self._scoped(here, whole("dbt-models", DbtModelOut))
-
-    def delete(self, path: str) -> None:
-        """Delete a file; refused while others refer to it.
-
-        >>> model = demo.dbt_models.put("marts/two.sql", sql="select 2 as two")
-        >>> demo.dbt_models.delete("marts/two.sql")
-        """
-        self._ask(
-            lambda actor, slug: dbt_models.delete(actor, slug, path),
-            nothing("DELETE", at("dbt-models", path)),
-        )
-
-    def preview(self, path: str, *, limit: int = 20) -> TableResult:
-        """First rows of a model, run read-only.
-
-        >>> found = demo.dbt_models.preview("marts/daily_orders.sql", limit=3)
-        >>> len(found.rows), found.columns[0].name
-        (3, 'day')
-        """
-        return self._ask(
-            lambda actor, slug: dbt_models.preview(actor, slug, path, limit=limit),
-            sent("POST", at("dbt-models", path, "preview"), TableResult, limit=limit),
-        )
-
-    def import_project(self, files: Mapping[str, bytes]) -> ImportReport:
-        """Take an existing dbt project: path → content.
-
-        >>> report = demo.dbt_models.import_project({"models/three.sql": b"select 3 as three"})
-        >>> report.imported
-        ('marts/three.sql',)
-        """
-        read = ImportReport.model_validate_json
-        return self._ask(
-            lambda actor, slug: dbt_models.import_project(actor, slug, files),
-            Request("POST", "dbt-models/import", read, content=lambda: archives.packed(files)),
-        )

@@ -68,6 +68,16 @@ class DbtModelOut(Value):
     """None in lists, and while there is only a draft."""
     draft: DbtDraftOut | None = None
     updated_at: datetime
+    version: str | None = None
+    """Names the text that an editor opens, the draft if there is one: what a save was made from.
+    None in lists.
+    """
+
+
+class FormattedSql(Value):
+    """SQL in one style."""
+
+    sql: str
 
 
 class TableResult(Value):

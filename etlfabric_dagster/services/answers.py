@@ -9,6 +9,7 @@ from uuid import UUID
 from etlfabric_dagster.errors import FabricError, NotFoundError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.schemas.base import Value
+from etlfabric_dagster.schemas.dbt_models import FormattedSql
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
 from etlfabric_dagster.services import connections, dbt_editing, dbt_models, deliveries, interactive
 from etlfabric_dagster.services.scope import Actor, org_scope
@@ -34,6 +35,7 @@ SHAPES: dict[str, Callable[[dict[str, Any]], Value]] = {
     "preview": dbt_models.table_of,
     "compile": dbt_models.compiled_of,
     "query": dbt_models.table_of,
+    "format": FormattedSql.model_validate,
 }
 """Kinds whose answer people may fetch later, as they would have got it at once."""
 

@@ -71,12 +71,15 @@ async def refuse_lost_update(scope: OrgScope, path: str, expected: str) -> None:
     )
 
 
-async def format_sql(actor: Actor, slug: str, sql: str) -> str:
-    """The SQL in one style, by sqlfmt, which knows dbt's Jinja. Raises TransformError."""
+async def format_sql(actor: Actor, slug: str, sql: str, *, wait_s: float | None = None) -> str:
+    """The SQL in one style, by sqlfmt, which knows dbt's Jinja.
+
+    Raises TransformError, and NotAnsweredYetError after `wait_s`.
+    """
     async with org_scope(actor, slug) as scope:
         scope.require_active()
         org_id = scope.org_id
-    return str((await interactive.ask(org_id, "format", {"sql": sql}))["sql"])
+    return str((await interactive.ask(org_id, "format", {"sql": sql}, wait_s=wait_s))["sql"])
 
 
 async def answer_format(_org_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:

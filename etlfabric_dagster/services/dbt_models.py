@@ -155,8 +155,10 @@ async def get(scope: OrgScope, path: str) -> DbtModelOut:
     """One file with its content, and with its draft. Raises NotFoundError."""
     draft = await dbt_drafts.get(scope, path)
     if draft is not None and not await _is_stored(scope, path):
-        return _only_draft(path, draft)
-    return _out(await _find(scope, path), draft, content=True)
+        found = _only_draft(path, draft)
+    else:
+        found = _out(await _find(scope, path), draft, content=True)
+    return found.model_copy(update={"version": dbt_editing.version_of(found)})
 
 
 async def preview(

@@ -49,9 +49,18 @@ async def run(scope: OrgScope, path: str) -> RunOut:
 
 
 async def failing_rows(
-    actor: Actor, slug: str, path: str, unique_id: str, *, limit: int = 100
+    actor: Actor,
+    slug: str,
+    path: str,
+    unique_id: str,
+    *,
+    limit: int = 100,
+    wait_s: float | None = None,
 ) -> TableResult:
-    """Rows that a test of this model finds now, read-only. Raises NotFoundError, TransformError."""
+    """Rows that a test of this model finds now, read-only.
+
+    Raises NotFoundError, TransformError, and NotAnsweredYetError after `wait_s`.
+    """
     async with org_scope(actor, slug) as scope:
         scope.require_active()
         org_id = scope.org_id
@@ -60,7 +69,8 @@ async def failing_rows(
                 f"There is no dbt test {unique_id[:200]} of {path}.", "List its tests again."
             )
     arguments = {"path": path, "limit": limit, "test": unique_id}
-    return dbt_models.table_of(await interactive.ask(org_id, "preview", arguments))
+    answer = await interactive.ask(org_id, "preview", arguments, wait_s=wait_s)
+    return dbt_models.table_of(answer)
 
 
 async def _tests(scope: OrgScope, path: str) -> list[Mapping[str, Any]]:

@@ -30,7 +30,7 @@ NEEDS: dict[str, str] = {
     **_all(
         OPERATOR,
         "list_users create_user issue_user_token disable_user enable_user suspend_org resume_org"
-        " set_quota get_fleet create_orgs set_org_limits",
+        " set_quota get_fleet create_orgs set_org_limits get_user_sessions sign_user_out",
     ),
     **_all(
         VIEWER,
@@ -41,7 +41,9 @@ NEEDS: dict[str, str] = {
         " list_streams list_schema_changes query list_runs get_run read_log follow_log download_log"
         " list_schedules get_schedule next_fires list_offered_streams list_pending_columns"
         " list_uploads get_usage plan_edit get_lineage list_tables get_table list_rows"
-        " profile_table download_table",
+        " profile_table download_table get_alert_channel get_alert_rule get_member get_quota"
+        " get_org_limits get_stream browse_table get_table_value format_sql compile_dbt_text"
+        " get_failing_rows",
     ),
     **_all(
         EDITOR,
@@ -76,6 +78,9 @@ BODIES: dict[str, Any] = {
     "set_stream": {"mode": "full"},
     "decide_column": {"decision": "accept"},
     "query": {"sql": "select 1"},
+    "format_sql": {"sql": "select 1"},
+    "compile_dbt_text": {"content": "select 1"},
+    "browse_table": {},
     "start_run": {"pipeline": "nothing"},
     "set_schedule": {"cron": "* * * * *"},
     "edit_streams": {"pipeline": "nothing", "change": {"selected": True}},

@@ -46,6 +46,44 @@ async def test_model_is_stored_shown_compiled_previewed_and_deleted(desk):
     assert (await desk("GET", "dbt-models/marts/one.sql")).status_code == 404
 
 
+async def test_text_that_is_not_saved_is_previewed_compiled_and_formatted(desk):
+    text = {"content": "select {{ 1 + 2 }} as three"}
+    rows = await desk("POST", "dbt-models/marts/unsaved.sql/preview", json=text)
+    assert (rows.status_code, rows.json()["rows"]) == (200, [[3]])
+    compiled = await desk("POST", "dbt-models/marts/unsaved.sql/compiled", json=text)
+    assert compiled.json()["compiled_sql"] == "select 3 as three"
+    assert (await desk("GET", "dbt-models/marts/unsaved.sql")).status_code == 404
+    formatted = await desk("POST", "dbt-models/format", json={"sql": "select a,b from c"})
+    assert formatted.json() == {"sql": "select a, b from c\n"}
+    refused = await desk("POST", "dbt-models/format", json={"sql": "select {{ ref( from"})
+    assert (refused.status_code, bool(refused.json()["remedy"])) == (422, True)
+
+
+async def test_formatting_that_takes_long_is_answered_later(desk):
+    sent = {"json": {"sql": "select 1 as a"}, "params": {"wait_s": 0}}
+    first = await desk("POST", "dbt-models/format", **sent)
+    assert first.status_code == 202
+    where = first.headers["location"].partition(f"/orgs/{desk.org.slug}/")[2]
+    later = await desk("GET", where, params={"wait_s": 30})
+    assert (later.status_code, later.json()) == (200, {"sql": "select 1 as a\n"})
+
+
+async def test_save_made_from_another_version_is_refused(desk):
+    path = "dbt-models/marts/shared.sql"
+    new = {"content": "select 1 as one", "expected": ""}
+    opened = (await desk("PUT", path, json=new)).json()["version"]
+    assert opened == (await desk("GET", path)).json()["version"]
+    ours = {"content": "select 2 as one", "expected": opened}
+    assert (await desk("PUT", path, json=ours)).status_code == 200
+    theirs = {"content": "select 3 as one", "expected": opened}
+    late = await desk("PUT", path, json=theirs)
+    assert (late.status_code, late.json()["code"]) == (412, "edited_meanwhile")
+    assert desk.owner.email in late.json()["detail"]
+    twice = await desk("PUT", path, json=new)
+    assert twice.status_code == 412
+    assert (await desk("GET", path)).json()["content"] == "select 2 as one"
+
+
 async def test_model_that_does_not_compile_is_refused_with_its_place(desk):
     broken = await put(desk, "marts/broken.sql", "select * from {{ ref('no_such_model') }}")
     assert (broken.status_code, broken.json()["code"]) == (422, "transform")
@@ -74,6 +112,11 @@ async def test_tests_of_a_model_are_listed_and_run_alone(desk):
         ("not_null_counted_id", "id", None),
         ("unique_counted_id", "id", None),
     ]
+    # nothing is loaded here: the rows are asked of the tables that a run would have made
+    rows = await desk("GET", f"dbt-models/marts/counted.sql/tests/{found[0]['unique_id']}/rows")
+    assert (rows.status_code, rows.json()["code"]) == (422, "transform")
+    other = await desk("GET", "dbt-models/marts/counted.sql/tests/test.other.x/rows")
+    assert (other.status_code, other.json()["code"]) == (404, "not_found")
     run = await desk("POST", "dbt-models/marts/counted.sql/tests")
     assert run.status_code == 201
     selection = run.json()["selection"]

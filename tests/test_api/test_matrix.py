@@ -64,7 +64,8 @@ IN_ORG = [name for name, route in ROUTES.items() if route.in_org]
 
 
 async def call(client, route, slug, headers, **objects):
-    body: dict[str, Any] = {"params": {"wait_s": 0, "path": "marts/nothing.sql"}}
+    needed = {"path": "marts/nothing.sql", "column": "id", "place": "(0,1)"}
+    body: dict[str, Any] = {"params": {"wait_s": 0, **needed}}
     if route.name in matrix.BODIES:
         body["json"] = matrix.BODIES[route.name]
     elif route.name in ("put_upload", "import_dbt_project"):

@@ -16,7 +16,19 @@ import typer
 import etlfabric_dagster
 from etlfabric_dagster.cli import app
 from etlfabric_dagster.config import Settings
-from etlfabric_dagster.fabric import Org, Orgs, Run, Users, data, fleet, insight, sources, work
+from etlfabric_dagster.fabric import (
+    Org,
+    Orgs,
+    Run,
+    Users,
+    data,
+    dbt_models,
+    fleet,
+    insight,
+    org_tokens,
+    sources,
+    work,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,7 +39,14 @@ MENTION = re.compile(r"(?:\$ uv run |`)(etlfabric [^`\n]*)")
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)]*)?\)")
 PARTS = (
     *(Orgs, Org, Run, Users, fleet.Fleet, sources.Connections, sources.Pipelines, sources.Uploads),
-    *(work.Runs, work.Schedules, work.DbtModels, insight.Alerts, data.Data),
+    *(
+        work.Runs,
+        work.Schedules,
+        dbt_models.DbtModels,
+        insight.Alerts,
+        data.Data,
+        org_tokens.Tokens,
+    ),
 )
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 

@@ -55,7 +55,8 @@ with Fabric.connect() as fabric, tempfile.TemporaryDirectory() as folder:
         "demo": fabric.orgs.get("demo"),
         "folder": pathlib.Path(folder),
     }
-    for name in ("", ".data", ".insight", ".orgs", ".sources", ".work"):
+    parts = ".data .dbt_models .insight .org_tokens .orgs .sources .work"
+    for name in ["", *parts.split()]:
         module = importlib.import_module(f"etlfabric_dagster.fabric{name}")
         for found in doctest.DocTestFinder().find(module, extraglobs=known):
             runner.run(found)

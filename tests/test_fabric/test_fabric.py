@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from etlfabric_dagster import (
     ConflictError,
@@ -16,11 +17,17 @@ from etlfabric_dagster import (
     NotFoundError,
     OrgSuspendedError,
     TransformError,
+    UnauthenticatedError,
     aio,
 )
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.errors import EditedMeanwhileError
+from etlfabric_dagster.schemas.data import RowFilter
 from etlfabric_dagster.schemas.orgs import OrgStatus
+from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import erasures
+from etlfabric_dagster.services import erasures, invitations, sessions, tokens, users
+from etlfabric_dagster.services.scope import OPERATOR, Actor
 from etlfabric_dagster.tasks.erasing import erase_org
 
 API = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
@@ -57,6 +64,40 @@ def test_people_are_registered_and_get_tokens(fabric, make_slug):
     assert fabric.users.token(email).token
     with pytest.raises(ConflictError):
         fabric.users.create(email)
+
+
+def test_token_of_an_org_is_created_for_a_member_listed_and_revoked(fabric, make_slug):
+    org = fabric.orgs.create(make_slug(), name="Tokens")
+    email = fabric.users.create(f"{make_slug()}@example.com").email
+    with pytest.raises(NotFoundError, match="no member"):
+        org.tokens.create(email, "ci")
+    invited = aio.run(invitations.invite(OPERATOR, org.slug, email, Role.EDITOR))
+    person = aio.run(users.get(OPERATOR, email))
+    joining = invited.link.rpartition("/")[2], Actor(email, user_id=person.id)
+    aio.run(invitations.accept(joining[0], actor=joining[1]))
+    made = org.tokens.create(email, "ci", role="viewer", read_only=True, days=7)
+    actor = aio.run(tokens.authenticate(made.token))
+    assert (actor.label, actor.limits.role, actor.limits.read_only) == (email, "viewer", True)
+    (listed,) = [one for one in org.tokens.list() if one.id == made.id]
+    assert (listed.name, listed.org, listed.email) == ("ci", org.slug, email)
+    org.tokens.revoke(made.id)
+    with pytest.raises(UnauthenticatedError):
+        aio.run(tokens.authenticate(made.token))
+    with pytest.raises(NotFoundError):
+        org.tokens.revoke(made.id)
+
+
+def test_sessions_of_a_person_are_listed_and_ended(fabric, make_slug):
+    email = fabric.users.create(f"{make_slug()}@example.com").email
+    person = aio.run(users.get(OPERATOR, email))
+    granted = aio.run(sessions.open_for(person.id, "api", user_agent="curl"))
+    assert [one.user_agent for one in fabric.users.sessions(email)] == ["curl"]
+    fabric.users.sign_out(email)
+    assert fabric.users.sessions(email) == ()
+    with pytest.raises(UnauthenticatedError):
+        aio.run(sessions.authenticate(granted.cookie, "api"))
+    with pytest.raises(NotFoundError):
+        fabric.users.sign_out("nobody@example.com")
 
 
 def test_registered_source_is_a_connection_and_a_pipeline(shop):
@@ -127,6 +168,40 @@ def test_dbt_model_is_put_previewed_listed_restored_and_deleted(shop):
     shop.dbt_models.delete("marts/one.sql")
     with pytest.raises(NotFoundError):
         shop.dbt_models.get("marts/one.sql")
+
+
+def test_unsaved_text_is_previewed_compiled_formatted_and_saved_from_a_version(shop):
+    path, sql = "marts/draft.sql", "select {{ 1 + 1 }} as two"
+    assert shop.dbt_models.preview(path, sql=sql).rows == ((2,),)
+    assert shop.dbt_models.compiled(path, sql=sql) == "select 2 as two"
+    assert shop.dbt_models.format("select a,b from c") == "select a, b from c\n"
+    opened = shop.dbt_models.put(path, sql=sql, expected="").version
+    shop.dbt_models.put(path, sql="select 3 as three", expected=opened)
+    with pytest.raises(EditedMeanwhileError):
+        shop.dbt_models.put(path, sql="select 4 as four", expected=opened)
+    assert shop.dbt_models.tests(path) == ()
+    with pytest.raises(NotFoundError):
+        shop.dbt_models.failing_rows(path, "test.none")
+    shop.dbt_models.delete(path)
+
+
+def test_rows_are_browsed_by_place_on_both(shop):
+    schema = f"tenant_{shop.info.id.hex}_marts"
+    aio.run(make_table(f'"{schema}".numbers'))
+    kept = [RowFilter(column="n", kind="above", value="2")]
+    pages = list(shop.data.browse("marts", "numbers", order_by="n", filters=kept, limit=2))
+    assert [[row[0] for row in page.rows] for page in pages] == [["3", "4"], ["5"]]
+    assert shop.data.value("marts", "numbers", "n", pages[1].places[0]) == "5"
+    with pytest.raises(InvalidInputError):
+        next(shop.data.browse("marts", "numbers", order_by="nothing"))
+
+
+async def make_table(name: str) -> None:
+    async with get_session() as session:
+        await session.execute(
+            text(f"CREATE TABLE {name} AS SELECT n, 'x' AS x FROM generate_series(1, 5) AS n")
+        )
+        await session.execute(text(f"GRANT SELECT ON {name} TO PUBLIC"))
 
 
 def test_project_is_imported(shop):

@@ -8,13 +8,21 @@ from urllib.parse import quote
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from etlfabric_dagster.api.deps import CurrentActor, PageQuery, Scoped, Slug
 from etlfabric_dagster.api.routing import org_router
-from etlfabric_dagster.schemas.base import Page
-from etlfabric_dagster.schemas.data import DataLayer, Profile, TableDetail, TableInfo
+from etlfabric_dagster.schemas.base import Page, Value
+from etlfabric_dagster.schemas.data import (
+    DataLayer,
+    Profile,
+    RowFilter,
+    RowPage,
+    TableDetail,
+    TableInfo,
+)
 from etlfabric_dagster.schemas.dbt_models import TableResult
-from etlfabric_dagster.services import data
+from etlfabric_dagster.services import data, data_pages, data_sql
 
 router = org_router("data")
 
@@ -24,6 +32,25 @@ CSV: dict[int | str, dict[str, Any]] = {
         "content": {"text/csv": {"schema": {"type": "string"}}},
     }
 }
+
+ColumnName = Annotated[str, Query(max_length=200)]
+Place = Annotated[str, Query(max_length=40, description="Of the row, as its page told.")]
+
+
+class RowsIn(Value):
+    """Which rows of a table, and where to go on."""
+
+    order_by: Annotated[str | None, Field(max_length=200)] = None
+    descending: bool = False
+    filters: Annotated[tuple[RowFilter, ...], Field(max_length=data_pages.MAX_FILTERS)] = ()
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=data_sql.MAX_PAGE)] = data.PAGE
+
+
+class WholeValue(Value):
+    """One value as text; null as it is in the table."""
+
+    value: str | None
 
 
 @router.get("")
@@ -65,6 +92,25 @@ async def list_rows(
         offset=offset,
         limit=limit,
     )
+
+
+@router.post("/{layer}/{table}/page")
+async def browse_table(
+    actor: CurrentActor, slug: Slug, layer: str, table: str, given: RowsIn
+) -> RowPage:
+    """Filtered and sorted rows as text of at most 200 characters a value. A page far behind costs
+    what the first did; a row's `place` names it for its whole values.
+    """
+    return await data.page(actor, slug, data.layer_named(layer), table, **dict(given))
+
+
+@router.get("/{layer}/{table}/value")
+async def get_table_value(
+    actor: CurrentActor, slug: Slug, layer: str, table: str, column: ColumnName, place: Place
+) -> WholeValue:
+    """One value, whole, of the row at a place that a page told."""
+    value = await data.value(actor, slug, data.layer_named(layer), table, column, place)
+    return WholeValue(value=value)
 
 
 @router.get("/{layer}/{table}/profile")
