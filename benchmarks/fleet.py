@@ -23,6 +23,7 @@ from etlfabric_dagster.aio import run
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.state import StackState
+from etlfabric_dagster.orchestration.publishing import encode
 from etlfabric_dagster.services import dbt_models, fleet, snapshots, tokens, users
 from etlfabric_dagster.services.scope import OPERATOR
 
@@ -62,7 +63,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with throw_away_stack() as source:
+        began = time.monotonic()
         template = prepare(source, given.orgs)
+        seeded_s = time.monotonic() - began
         ready_s, ask = _restarted_webserver()
         shown = look(ask, template, given.new)
         time.sleep(SETTLE_S)
@@ -72,6 +75,7 @@ def main() -> None:
     finish(
         "fleet",
         {
+            "seeding_s": Figure(seeded_s),
             "orgs_active": Figure(health.totals.active, given.orgs, higher_is_better=True),
             "locations_shown": Figure(shown.locations, given.orgs, higher_is_better=True),
             "idle_pss_gib": Figure(pss, PSS_GIB),
@@ -98,10 +102,18 @@ def prepare(source: Source, count: int) -> Template:
     template = Template.read(TEMPLATE, source)
     with Progress(console=err) as bar, counted(bar, "orgs", count - 1) as done:
         template.copy([f"{TEMPLATE}_{number:04}" for number in range(count - 1)], done)
-    while waiting := run(snapshots.unpublished()):
-        err.print(f"{len(waiting)} orgs are still to be published")
-        time.sleep(1)
+    _help_publish()
     return template
+
+
+def _help_publish() -> None:
+    """From the end of the list, while the install's own worker publishes from its beginning."""
+    waiting = run(snapshots.unpublished())
+    with Progress(console=err) as bar:
+        task = bar.add_task("published", total=len(waiting))
+        while left := run(snapshots.unpublished()):
+            bar.update(task, completed=len(waiting) - len(left))
+            run(snapshots.publish(left[-1], encode))
 
 
 def look(ask: Ask, template: Template, new: int) -> Shown:

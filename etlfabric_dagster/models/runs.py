@@ -105,6 +105,8 @@ class OrgTurn(Base):
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"), unique=True)
     turn: Mapped[float] = mapped_column(server_default=text("0"))
+    claimed_at: Mapped[datetime | None]
+    """When a run of the org was last claimed; NULL until then."""
 
 
 class DbtBuildLease(Base):

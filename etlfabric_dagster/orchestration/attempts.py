@@ -24,6 +24,8 @@ UNTOLD = {
 }
 """Not stored: the same three lines in every run, of resources and log files that nobody uses."""
 
+BEGINNINGS = {dg.DagsterEventType.RUN_STARTING, dg.DagsterEventType.RUN_START}
+
 
 class Runner(Protocol):
     """Does the work of the two kinds of steps."""
@@ -104,6 +106,8 @@ def fence_events(instance: dg.DagsterInstance) -> dg.DagsterInstance:
         kind = event.dagster_event.event_type if event.dagster_event else None
         if kind not in UNTOLD:
             attempt.writer.put(partial(_write, attempt.lease, partial(write, event, **kwargs)))
+        if kind in BEGINNINGS:
+            attempt.writer.put(partial(_stay_canceled, instance, event.run_id))
         if kind is dg.DagsterEventType.STEP_START and attempt.has_stepped:
             attempt.writer.flush()  # a later step reads what earlier ones materialised
         attempt.has_stepped |= kind is dg.DagsterEventType.STEP_START
@@ -121,6 +125,17 @@ def fence_events(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 def _write(lease: Leased, write: Any) -> None:
     lease.require()  # it may be lost since the event happened
     write()
+
+
+def _stay_canceled(instance: dg.DagsterInstance, run_id: str) -> None:
+    """A beginning that was written late must not undo an end that somebody forced meanwhile.
+
+    Whoever forces it stores the event before the status: seen here, or its status comes after ours.
+    """
+    kind = dg.DagsterEventType.RUN_CANCELED
+    for record in instance.get_records_for_run(run_id, of_type=kind, limit=1).records:
+        if (event := record.event_log_entry.dagster_event) is not None:
+            instance.run_storage.handle_run_event(run_id, event)
 
 
 def of_run(dagster_run_id: str) -> Runner:

@@ -32,14 +32,18 @@ ENDS = {
 
 
 def execute_attempt(
-    hint: UUID, worker: str, instance: dg.DagsterInstance, sandbox: SandboxClient
+    hint: UUID,
+    worker: str,
+    instance: dg.DagsterInstance,
+    sandbox: SandboxClient,
+    slots: int = 0,
 ) -> RunStatus | None:
-    """Claim a run (the hint is a wish) and execute an attempt of it. Blocking.
+    """Claim a run (see `leases.claim`) and execute an attempt of it. Blocking.
 
     Returns how it ended; None when nothing could start, or when the lease was lost on the way and
     the verdict is a newer attempt's.
     """
-    claimed = aio.run(leases.claim(hint, worker))
+    claimed = aio.run(leases.claim(hint, worker, slots))
     return _Execution(claimed, instance, sandbox).run() if claimed else None
 
 

@@ -1,8 +1,7 @@
 """The run queue: claim, heartbeat, record, verdict, reconcile. Postgres is the truth.
 
-Every write of an attempt names its token and is dropped when the token is not the lease any more,
-so
-that a frozen worker that thaws cannot change what a newer attempt has written.
+Every write of an attempt names its token and is dropped when the token is not the lease any more:
+a frozen worker that thaws cannot change what a newer attempt has written.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from etlfabric_dagster import queue
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.models import Run, RunAttempt
+from etlfabric_dagster.models import AlertRule, Run, RunAttempt
 from etlfabric_dagster.schemas.runs import (
     AttemptStatus,
     ClaimedRun,
@@ -32,7 +31,7 @@ from etlfabric_dagster.schemas.runs import (
     RunStatus,
     StreamResult,
 )
-from etlfabric_dagster.services import usage
+from etlfabric_dagster.services import turns, usage
 from etlfabric_dagster.services.runs import EXECUTE
 
 STALE_RING_S = 5.0
@@ -40,46 +39,6 @@ CLAIM_TRIES = 3
 MAX_UNHEARD = 200  # doorbells in the broker: more wake nobody, and each costs a claim
 EVALUATE = "etlfabric.evaluate_alerts"
 """The task that holds a verdict against the org's alert rules."""
-
-# The fairest startable run: of an org with a free slot, whose pipeline is idle. The org that runs
-# least relative to its weight comes first; among equals the one whose turn it is: a claim moves its
-# turn by 1/weight, from one turn behind the others at most: who was idle saves nothing up. Within
-# an org the doorbell's own run, then the oldest. The lock on its turn puts an org's claims in line.
-_CLAIM = text(
-    """
-    WITH open AS (
-        SELECT org_id, count(*) FILTER (WHERE status = 'running') AS running
-        FROM runs WHERE status IN ('queued', 'running') GROUP BY org_id
-    ), next AS (
-        SELECT r.id, r.org_id, o.slug, o.weight, o.config_version, o.max_concurrent_runs
-        FROM runs r
-        JOIN open b ON b.org_id = r.org_id
-        JOIN orgs o ON o.id = r.org_id AND o.status = 'active'
-        JOIN org_turns t ON t.org_id = r.org_id
-        WHERE r.status = 'queued' AND b.running < o.max_concurrent_runs
-          AND NOT EXISTS (
-            SELECT 1 FROM runs x WHERE x.pipeline_id = r.pipeline_id AND x.status = 'running')
-        ORDER BY b.running::float / o.weight, t.turn, (r.id = :hint) DESC, r.created_at
-        LIMIT 1 FOR UPDATE OF r SKIP LOCKED FOR NO KEY UPDATE OF t
-    ), turn AS (
-        UPDATE org_turns t SET turn = 1.0 / next.weight + greatest(t.turn, (
-            SELECT min(x.turn) - 1 FROM org_turns x
-            JOIN open b ON b.org_id = x.org_id WHERE x.org_id <> next.org_id))
-        FROM next WHERE t.org_id = next.org_id
-    )
-    UPDATE runs r SET status = 'running', attempt = attempt + 1, token = :token,
-        lease_until = clock_timestamp() + make_interval(secs => :lease),
-        started_at = coalesce(started_at, clock_timestamp()), error = NULL
-    FROM next LEFT JOIN code_locations l ON l.org_id = next.org_id WHERE r.id = next.id
-    RETURNING r.id AS run_id, r.org_id, next.slug AS org_slug, r.pipeline_id, r.pipeline_name,
-        r.attempt AS number, r.trigger, r.selection, next.max_concurrent_runs,
-        next.config_version AS configured, coalesce(l.version, 0) AS published
-    """
-)
-
-# Asked after the claim, hence of a newer snapshot: what another worker claimed in the same moment.
-_RUNNING = text("SELECT count(*) FROM runs WHERE org_id = :org_id AND status = 'running'")
-
 
 # A worker frozen inside a transaction holds its run's row, which nobody could take from it: end its
 # session. Only when a lease has expired, and only sessions that wait idle with a lock on runs.
@@ -102,24 +61,32 @@ class EndedAttempt(NamedTuple):
     seconds: float
 
 
-async def claim(hint: UUID, worker: str) -> ClaimedRun | None:
-    """Take the fairest startable run and open its next attempt; None when nothing can start."""
+async def claim(hint: UUID, worker: str, slots: int = 0) -> ClaimedRun | None:
+    """Take the fairest startable run and open its next attempt; None when nothing can start.
+
+    Args:
+        hint: the run that is taken when nothing else is fairer.
+        worker: how the attempt is signed.
+        slots: of all workers together, the last of which is kept for orgs that run nothing; 0 =
+            unknown: none is kept.
+    """
     for _ in range(CLAIM_TRIES):
         try:
             async with get_session() as session:
-                return await _claim(session, hint, worker)
+                return await _claim(session, hint, worker, slots)
         except (IntegrityError, _TooManyError):  # another worker claimed in the same moment
             continue
     return None
 
 
-async def _claim(session: AsyncSession, hint: UUID, worker: str) -> ClaimedRun | None:
+async def _claim(session: AsyncSession, hint: UUID, worker: str, slots: int) -> ClaimedRun | None:
     token = uuid4()
     arguments = {"hint": hint, "token": token, "lease": settings.lease_s}
-    row = (await session.execute(_CLAIM, arguments)).one_or_none()
+    keeping = {"slots": slots, "at_work": turns.AT_WORK_S}
+    row = (await session.execute(turns.CLAIM, arguments | keeping)).one_or_none()
     if row is None:
         return None
-    running = await session.scalar(_RUNNING, {"org_id": row.org_id})
+    running = await session.scalar(turns.RUNNING, {"org_id": row.org_id})
     if running > row.max_concurrent_runs:
         raise _TooManyError
     return await _open_attempt(session, row, token, worker)
@@ -191,7 +158,7 @@ async def finish(
         run.bytes_loaded = sum(one.bytes for one in loaded)
         ended = await _end_attempt(session, run_id, run.attempt, AttemptStatus(status.value), error)
         await usage.record_attempt(session, run, ended.seconds)
-        queue.ring_after_commit(session, EVALUATE, str(run_id), queue=queue.INTERACTIVE)
+        await _have_evaluated(session, run)
         await _ring_next(session, run.org_id)
     return True
 
@@ -230,26 +197,12 @@ async def release(workers: Sequence[str]) -> list[LostAttempt]:
 
 
 async def ring_stale() -> int:
-    """Ring again for runs that are queued while their doorbell may be lost, the oldest first."""
+    """Ring again for runs that could start while their doorbell may be lost, the oldest first."""
     room = MAX_UNHEARD - await asyncio.to_thread(queue.unheard, queue.RUNS)
     if room <= 0:
         return 0
-    limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, STALE_RING_S)
-    silent = (
-        select(Run.id)
-        .where(Run.status == RunStatus.QUEUED, Run.rung_at < limit)
-        .order_by(Run.rung_at)
-        .limit(room)
-        .with_for_update(skip_locked=True)
-        .cte()  # a subquery might be asked again, and then lock more than its limit
-    )
     async with get_session() as session:
-        stale = await session.execute(
-            update(Run)
-            .where(Run.id.in_(select(silent.c.id)))
-            .values(rung_at=func.clock_timestamp())
-            .returning(Run.id)
-        )
+        stale = await session.execute(turns.RING_STALE, {"stale": STALE_RING_S, "room": room})
         ids = list(stale.scalars())
         for run_id in ids:
             queue.ring_after_commit(session, EXECUTE, str(run_id))
@@ -353,6 +306,15 @@ def _all_lost(run: Run) -> ErrorInfo:
         remedy="Ask an operator to look at the workers' logs and memory, then retry.",
         code="worker_lost",
     )
+
+
+async def _have_evaluated(session: AsyncSession, run: Run) -> None:
+    """Ring for a look at the verdict; an org without an alert rule needs none."""
+    rules = select(AlertRule.id).where(AlertRule.org_id == run.org_id).limit(1)
+    if await session.scalar(rules) is None:
+        run.alerted_at = func.clock_timestamp()
+    else:
+        queue.ring_after_commit(session, EVALUATE, str(run.id), queue=queue.INTERACTIVE)
 
 
 async def _ring_next(session: AsyncSession, org_id: UUID) -> None:

@@ -1,11 +1,14 @@
-"""Signs of life for `etlfabric status`: Redis keys that expire, one per process and host.
+"""Signs of life: Redis keys that expire, one per process and host, for `etlfabric status`; and the
+run slots of each worker, for claims.
 
 A host is a home: several on one machine, in containers or tests, are told apart.
 """
 
 from __future__ import annotations
 
+import os
 import socket
+import time
 import zlib
 from typing import cast
 
@@ -16,6 +19,11 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.logs import log
 
 TTL_S = 15
+BEAT_S = 5.0
+SLOTS = "slots"
+
+_slots_seen = (float("-inf"), 0)
+"""When the workers' slots were last counted by this process, and how many there were."""
 
 
 def this_host() -> str:
@@ -30,15 +38,32 @@ def key(process: str, host: str) -> str:
 
 def beat(process: str) -> None:
     """Say that the process works here. Never fails it."""
-    try:
-        with redis.Redis.from_url(settings.redis, socket_timeout=2) as client:
-            client.set(key(process, this_host()), now().isoformat(), ex=TTL_S)
-    except redis.RedisError as exc:
-        log.warning("heartbeat.not_told", process=process, error=type(exc).__name__)
+    _tell(process, this_host(), now().isoformat())
+
+
+def offer(slots: int) -> None:
+    """Say that this process executes so many runs at a time. Never fails it."""
+    _tell(SLOTS, f"{this_host()}:{os.getpid()}", str(slots))
+
+
+def slots() -> int:
+    """How many runs all workers execute at a time, counted every few seconds; 0 when nobody says.
+
+    Never fails: a broker that is away or was wiped costs fairness for a moment, nothing else.
+    """
+    global _slots_seen
+    at, found = _slots_seen
+    if time.monotonic() - at > BEAT_S:
+        try:
+            found = sum(map(int, hosts(SLOTS).values()))
+        except redis.RedisError:
+            found = 0
+        _slots_seen = (time.monotonic(), found)
+    return found
 
 
 def hosts(process: str, timeout_s: float = 2) -> dict[str, str]:
-    """Host → when the process last said there that it works (ISO 8601), if lately.
+    """Host → what the process last said there, if lately: when it did (ISO 8601), or its slots.
 
     Raises redis.RedisError.
     """
@@ -55,3 +80,11 @@ def hosts(process: str, timeout_s: float = 2) -> dict[str, str]:
 def last(process: str) -> str | None:
     """When the process last said so on any host; None when that is too long ago."""
     return max(hosts(process).values(), default=None)
+
+
+def _tell(process: str, host: str, what: str) -> None:
+    try:
+        with redis.Redis.from_url(settings.redis, socket_timeout=2) as client:
+            client.set(key(process, host), what, ex=TTL_S)
+    except redis.RedisError as exc:
+        log.warning("heartbeat.not_told", process=process, error=type(exc).__name__)

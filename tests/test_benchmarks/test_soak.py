@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from benchmarks import soak
 from benchmarks.soak import Sample
@@ -33,3 +34,15 @@ def test_late_and_failed_runs_and_growing_memory_miss_theirs() -> None:
     figures = soak._figures(growing, history)
     missed = {name for name, figure in figures.items() if not figure.met}
     assert missed == {"lag_p95_s", "runs_not_succeeded", "memory_growth"}
+
+
+def test_what_was_due_and_never_started_is_counted() -> None:
+    now, schedule = clock.now(), uuid4()
+    due = set(soak._due({schedule: now}, 60, now + timedelta(seconds=150)))
+    assert len(due) == 3
+    history = [run_of(now + timedelta(minutes=n), 1) for n in range(3)]
+    history = [one | {"fire_key": key} for one, key in zip(history, sorted(due), strict=True)]
+    history[1] |= {"started_at": None, "finished_at": None, "status": "queued"}
+    found = soak._figures(FLAT, history[:2], due)["due_but_never_started"]
+    assert (found.value, found.met) == (2, False)
+    assert soak._figures(FLAT, history[:1], {history[0]["fire_key"]})["due_but_never_started"].met

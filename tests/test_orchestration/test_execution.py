@@ -537,6 +537,35 @@ async def test_forcing_the_end_of_a_running_run_cancels_ours_too(
     assert fenced.get_run_by_id(str(run.id)).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
 
 
+async def test_an_end_forced_before_the_start_is_written_is_not_undone_by_it(
+    shop: OrgOut, fenced: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dg.DagsterRunStatus] = []
+    make = plans.make
+
+    def made_and_forced(*given: Any) -> plans.Plan:
+        plan = make(*given)
+        with open_instance(settings) as webserver:
+            webserver.report_run_canceled(plan.run)
+        return plan
+
+    def script(_: Job) -> Iterator[Event]:
+        yield LogEvent(message="reading")
+        shown.append(fenced.get_run_by_id(str(run.id)).status)  # type: ignore[union-attr]
+        agree(fenced, 60)
+        assert sandbox.closed.wait(60), "nobody closed the call"
+        raise SandboxError("The work was stopped.", code="sandbox_closed")
+
+    monkeypatch.setattr(plans, "make", made_and_forced)
+    sandbox: Any = ScriptedSandbox(script)
+    run = await start(shop)
+    ended = await asyncio.to_thread(execute_attempt, run.id, "test", fenced, sandbox)
+    assert shown == [dg.DagsterRunStatus.CANCELED]
+    assert ended is RunStatus.CANCELED
+    assert (await show(shop, run)).status == "canceled"
+    assert fenced.get_run_by_id(str(run.id)).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
+
+
 async def test_a_run_that_waits_for_another_dbt_build_is_canceled(
     shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
 ) -> None:

@@ -168,7 +168,15 @@ async def test_failure_judged_after_a_newer_success_opens_nothing(org, hook):
     assert await history(org.slug) == ()
 
 
+async def test_verdict_of_an_org_without_a_rule_needs_no_look(org):
+    run_id = await end_run(org.slug, FAILED)
+    async with get_session() as session:
+        assert (await session.get_one(Run, run_id)).alerted_at is not None
+
+
 async def test_verdict_whose_doorbell_is_lost_is_rung_again(org, hook, valkey):
+    await add_channel(org.slug, hook)
+    await add_rule(org.slug)
     run_id = await end_run(org.slug, FAILED, ago=timedelta(seconds=10))
     assert await incidents.ring_stale() >= 1
     await incidents.evaluate_run(run_id)

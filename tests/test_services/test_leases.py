@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 import redis
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from etlfabric_dagster import queue
 from etlfabric_dagster.config import settings
@@ -19,7 +19,7 @@ from etlfabric_dagster.errors import (
     NotFoundError,
     OrgSuspendedError,
 )
-from etlfabric_dagster.models import Org, Pipeline, Run
+from etlfabric_dagster.models import Org, OrgTurn, Pipeline, Run
 from etlfabric_dagster.schemas.jobs import Warehouse
 from etlfabric_dagster.schemas.runs import AttemptStatus, ErrorInfo, RunStatus, StreamResult
 from etlfabric_dagster.services import execution, leases, orgs, runs, tenants
@@ -241,17 +241,31 @@ async def make_stale(*run_ids: UUID) -> None:
 
 
 async def test_nobody_rings_while_enough_doorbells_wait(org, broker, monkeypatch):
-    monkeypatch.setattr(leases, "MAX_UNHEARD", 3)
-    await add_pipeline(org.slug)
-    run_ids = [await start(org.slug) for _ in range(5)]
-    await make_stale(*run_ids)
-    assert broker.llen(queue.RUNS) == 5
+    monkeypatch.setattr(leases, "MAX_UNHEARD", 1)
+    for name in ("shop", "crm"):
+        await add_pipeline(org.slug, name)
+        await make_stale(await start(org.slug, name))
+    assert broker.llen(queue.RUNS) == 2
     assert await leases.ring_stale() == 0
     broker.flushall()
-    assert await leases.ring_stale() == 3
-    assert broker.llen(queue.RUNS) == 3
+    assert await leases.ring_stale() == 1
+    assert broker.llen(queue.RUNS) == 1
+    assert await leases.ring_stale() == 0
+
+
+async def test_org_is_rung_for_as_often_as_it_may_start_runs(org, broker):
+    for number in range(4):
+        await add_pipeline(org.slug, f"p{number}")
+    run_ids = [await start(org.slug, f"p{number}") for number in range(4)]
     broker.flushall()
-    assert await leases.ring_stale() == 2
+    await make_stale(*run_ids)
+    assert await leases.ring_stale() == org.max_concurrent_runs == 2
+    await leases.claim(run_ids[0], "w1")
+    await make_stale(*run_ids)
+    assert await leases.ring_stale() == 1
+    await leases.claim(run_ids[1], "w1")
+    await make_stale(*run_ids)
+    assert await leases.ring_stale() == 0
 
 
 async def test_worker_frozen_inside_a_transaction_does_not_keep_its_run(org, monkeypatch):
@@ -368,3 +382,43 @@ async def test_workers_that_claim_at_once_keep_to_the_orgs_limit(org):
         await start(org.slug, f"p{number}")
     claims = await asyncio.gather(*(leases.claim(uuid4(), f"w{n}") for n in range(6)))
     assert sum(claimed is not None for claimed in claims) == org.max_concurrent_runs
+
+
+async def one_at_work_beside(org, make_slug) -> str:
+    """Another org that has just run; the first one queues two pipelines, of which one runs."""
+    async with get_session() as session:
+        await session.execute(update(OrgTurn).values(claimed_at=None))
+    other = await orgs.create(OPERATOR, make_slug(), "Other")
+    await queue_runs(other.slug, 1)
+    assert await claim_in_turn(1) == [other.slug]
+    for name in ("shop", "crm"):
+        await add_pipeline(org.slug, name)
+        await start(org.slug, name)
+    assert await leases.claim(uuid4(), "w1", slots=2)
+    return other.slug
+
+
+async def test_last_free_slot_waits_for_an_org_that_runs_nothing(org, make_slug):
+    other = await one_at_work_beside(org, make_slug)
+    assert await leases.claim(uuid4(), "w2", slots=2) is None
+    await start(other)
+    claimed = await leases.claim(uuid4(), "w2", slots=2)
+    assert claimed is not None
+    assert claimed.org_slug == other
+
+
+@pytest.mark.parametrize("slots", [0, 1, 3], ids=["unknown", "one", "three"])
+async def test_only_the_last_of_several_slots_is_kept(org, make_slug, slots):
+    await one_at_work_beside(org, make_slug)
+    assert await leases.claim(uuid4(), "w2", slots=slots) is not None
+
+
+async def test_org_that_works_alone_has_every_slot(org, make_slug):
+    other = await one_at_work_beside(org, make_slug)
+    async with get_session() as session:
+        of_other = select(Org.id).where(Org.slug == other).scalar_subquery()
+        an_hour_ago = text("now() - interval '1 hour'")
+        await session.execute(
+            update(OrgTurn).where(OrgTurn.org_id == of_other).values(claimed_at=an_hour_ago)
+        )
+    assert await leases.claim(uuid4(), "w2", slots=2) is not None

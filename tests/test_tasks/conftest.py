@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.testing import SandboxServer
 
 PATIENCE_S = 300  # imports take long on a busy machine
+TASKS_PER_CHILD = 8
 
 SOURCE = """
 CREATE TABLE customers (id int PRIMARY KEY, name text);
@@ -54,10 +56,11 @@ def process(log: Path, *command: str, home: Path) -> Iterator[subprocess.Popen[b
 
 
 def worker_command(name: str, queue_name: str) -> Sequence[str]:
-    """As the supervisor starts it, with one slot."""
+    """As the supervisor starts it, with one slot, whose child is replaced after a few tasks."""
     return (
         *("celery", "-A", "etlfabric_dagster.tasks", "worker", "-n", f"{name}@test"),
         *("-Q", queue_name, "--concurrency", "1", "-l", "info"),
+        *("--max-tasks-per-child", str(TASKS_PER_CHILD)),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     )
 
@@ -68,19 +71,37 @@ def wait_for_worker(name: str) -> None:
     assert queue.celery_app().control.ping([f"{name}@test"], timeout=0.5, limit=1), "no answer"
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Processes by name, and what all of them say."""
+
+    log: Path
+    pids: dict[str, int]
+
+
 @pytest.fixture(scope="module")
-def workers(migrated: Settings, sandbox: SandboxServer) -> Iterator[Path]:
-    """A worker for runs, one for people, and the clock; their log."""
+def processes(migrated: Settings, sandbox: SandboxServer) -> Iterator[Workers]:
+    """A worker for runs, one for people, and the clock."""
     log = migrated.home_dir / "workers.log"
+    commands = {
+        "runs": worker_command("runs", queue.RUNS),
+        "people": worker_command("people", queue.INTERACTIVE),
+        "clock": ("etlfabric_dagster.tasks.scheduler",),
+    }
     with ExitStack() as stack:
-        for name, queue_name in (("runs", queue.RUNS), ("people", queue.INTERACTIVE)):
-            command = worker_command(name, queue_name)
-            stack.enter_context(process(log, *command, home=migrated.home_dir))
-        clock = "etlfabric_dagster.tasks.scheduler"
-        stack.enter_context(process(log, clock, home=migrated.home_dir))
+        started = {
+            name: stack.enter_context(process(log, *command, home=migrated.home_dir))
+            for name, command in commands.items()
+        }
         wait_for_worker("runs")
         wait_for_worker("people")
-        yield log
+        yield Workers(log, {name: one.pid for name, one in started.items()})
+
+
+@pytest.fixture(scope="module")
+def workers(processes: Workers) -> Path:
+    """The workers' log; they work."""
+    return processes.log
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ from etlfabric_dagster.services import (
 )
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_dagster.tasks import heartbeats
+from tests.test_tasks.conftest import TASKS_PER_CHILD
 
 T = TypeVar("T")
 
@@ -256,3 +257,20 @@ async def test_people_do_not_wait_behind_loads(shop: OrgOut, workers: Path, sour
             assert (await runs.get(scope, run.id)).status == "running"
             await runs.request_cancel(scope, run.id)
         await ended(shop, run, workers)
+
+
+async def test_a_child_that_did_its_share_is_replaced_and_loses_nothing(
+    shop: OrgOut, workers: Path
+) -> None:
+    async with org_scope(OPERATOR, shop.slug) as scope:
+        queued = [await runs.start(scope, "shop") for _ in range(TASKS_PER_CHILD + 2)]
+    done = [await ended(shop, run, workers) for run in queued]
+    assert {(run.status, len(run.attempts)) for run in done} == {("succeeded", 1)}
+    assert len({run.attempts[0].worker for run in done}) >= 2
+
+
+async def test_the_worker_for_runs_says_how_many_it_executes_at_a_time(workers: Path) -> None:
+    async def look() -> int | None:
+        return sum(map(int, heartbeats.hosts(heartbeats.SLOTS).values())) or None
+
+    assert await until(look, "the worker's slots", workers) >= 1
