@@ -1,7 +1,7 @@
 """Which orgs are at work: a slot is kept free for the others.
 
 Revision ID: public_claimed_at
-Revises: public_email_claims
+Revises: public_run_verdicts
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "public_claimed_at"
-down_revision = "public_email_claims"
+down_revision = "public_run_verdicts"
 branch_labels = None
 depends_on = None
 
