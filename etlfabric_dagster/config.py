@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     egress_allow: Annotated[list[str], NoDecode] = Field(default_factory=list)
     public_api_url: str | None = None
     """Where browsers reach the API, behind a proxy; else the page's host on `api_port`."""
+    public_dagster_url: str | None = None
+    """Where operators reach Dagster, behind a proxy; else the page's host on `dagster_port`."""
     ui_port: int = 3000
     api_port: int = 8000
     dagster_port: int = 3001
@@ -83,6 +85,8 @@ class Settings(BaseSettings):
     """Origins besides the control panel's on this machine whose pages may call with a cookie."""
     public_url: str | None = None
     """Where people reach the control panel; links in letters begin with it."""
+    operator_contact: str | None = None
+    """Whom people write to when only the operator can help, as the panel offers it to be copied."""
     rate_limit_per_minute: int = 1200
     """Requests of one person, or of one address without a person; 0 = no limit."""
     signup: bool = True

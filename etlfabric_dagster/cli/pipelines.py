@@ -13,7 +13,7 @@ from etlfabric_dagster.cli.output import AsJson, err, out, print_json, print_row
 from etlfabric_dagster.cli.scoped import scoped
 from etlfabric_dagster.schemas.pipelines import PipelineOut
 from etlfabric_dagster.schemas.streams import SchemaPolicy
-from etlfabric_dagster.services import pipelines
+from etlfabric_dagster.services import pipelines, renaming
 from etlfabric_dagster.services.scope import OPERATOR
 
 app = typer.Typer(help="What is loaded and transformed together.", no_args_is_help=True)
@@ -93,6 +93,13 @@ def update(
             )
         )
     show(changed, as_json, lambda: f"Saved {name}.")
+
+
+@app.command()
+def rename(org: str, name: str, new_name: str, as_json: AsJson = False) -> None:
+    """Give it another name; history and schedule go with it, tables keep theirs."""
+    changed = scoped(org, lambda scope: renaming.rename_pipeline(scope, name, new_name))
+    show(changed, as_json, lambda: f"{name} is {new_name} now.")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from etlfabric_dagster.schemas.streams import CheckResult, DiscoveredStream, Dis
 from etlfabric_dagster.services import (
     connections,
     pipelines,
+    renaming,
     uploads,
 )
 from etlfabric_dagster.services.scope import OrgScope
@@ -194,6 +195,19 @@ class Pipelines(InOrg):
         return self._ask(
             lambda actor, slug: pipelines.update(actor, slug, name, **given),
             sent("PATCH", at("pipelines", name), PipelineOut, given),
+        )
+
+    def rename(self, name: str, new_name: str) -> PipelineOut:
+        """Give it another name; history and schedule go with it, tables keep theirs.
+
+        >>> pipeline = demo.pipelines.create("weekly", models="daily_orders")
+        >>> demo.pipelines.rename("weekly", "every_week").name
+        'every_week'
+        >>> demo.pipelines.delete("every_week")
+        """
+        return self._scoped(
+            lambda scope: renaming.rename_pipeline(scope, name, new_name),
+            sent("PATCH", at("pipelines", name), PipelineOut, {"name": new_name}),
         )
 
     def pause(self, name: str) -> PipelineOut:

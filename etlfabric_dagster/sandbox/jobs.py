@@ -19,6 +19,7 @@ Handler = Callable[[Any, Emit, str], dict[str, Any]]
 HANDLERS: dict[str, str] = {
     "check": "etlfabric_dagster.sandbox.sources:check",
     "discover": "etlfabric_dagster.sandbox.sources:discover",
+    "sample": "etlfabric_dagster.sandbox.sources:sample",
     "extract": "etlfabric_dagster.sandbox.extract:extract",
     "parse": "etlfabric_dagster.sandbox.dbt_parse:handle",
     "transform": "etlfabric_dagster.sandbox.dbt_build:handle",

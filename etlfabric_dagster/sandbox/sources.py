@@ -1,4 +1,4 @@
-"""Check and discover: a connector is asked, nothing is loaded."""
+"""Check, discover and sample: a connector is asked, nothing is loaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from etlfabric_dagster.connectors import registry
 from etlfabric_dagster.sandbox.emitter import Emit
-from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob
+from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, SampleJob
 from etlfabric_dagster.schemas.streams import Discovery
 
 
@@ -21,3 +21,11 @@ def discover(job: DiscoverJob, _emit: Emit, _workdir: str) -> dict[str, Any]:
     source = job.source
     streams = tuple(registry.get(source.connector).discover(source))
     return Discovery(streams=streams).model_dump(mode="json")
+
+
+def sample(job: SampleJob, _emit: Emit, _workdir: str) -> dict[str, Any]:
+    """Payload: a few values per column; none where the kind of source cannot be read in part.
+    Raises ConnectorError.
+    """
+    read = getattr(registry.get(job.source.connector), "sample", None)
+    return {"values": read(job.source, job.stream) if read else {}}

@@ -96,6 +96,15 @@ class DiscoverJob(Value):
     limits: Limits = Limits(wall_s=120)
 
 
+class SampleJob(Value):
+    """A few values of a stream. Done payload: `{"values": {column: [text | null]}}`."""
+
+    kind: Literal["sample"] = "sample"
+    source: SourceConfig
+    stream: str
+    limits: Limits = Limits(wall_s=20)
+
+
 class ExtractJob(Value):
     """Load streams into the raw schema. `state` is dlt's cached state and schemas, opaque
     (base64).
@@ -206,6 +215,7 @@ class ReachJob(Value):
 Job = Annotated[
     CheckJob
     | DiscoverJob
+    | SampleJob
     | ExtractJob
     | ParseJob
     | TransformJob

@@ -84,6 +84,8 @@ class CheckResult(Value):
     remedy: str = ""
     code: str = ""
     steps: tuple[CheckStep, ...] = ()
+    grant: str = ""
+    """Statements that would give the login the right it lacks."""
     host_key: str = ""
     """Of an SSH server of which none was known: trusted from now on, and kept in the config."""
 

@@ -19,6 +19,7 @@ Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
 ANSWERS: dict[str, Answer] = {
     "check": connections.answer_check,
     "discover": connections.answer_discover,
+    "sample": connections.answer_sample,
     "change_dbt": dbt_models.answer_change,
     "regenerate": dbt_models.answer_regenerate,
     "format": dbt_editing.answer_format,

@@ -38,6 +38,8 @@ _GENESIS = b"\0" * 32
 _SECRET_KEY = re.compile(r"pass(word|wd)|secret|token|private_?key|api_?key|authorization", re.I)
 _NOT_FACTS = {"created_at", "updated_at", "last_check", "checked_at", "config_version"}
 _BATCH = 1000
+LOOKED_AT = 50
+"""So many of the newest changes tell who came first."""
 
 
 async def record(
@@ -119,6 +121,13 @@ async def list_events(
         query = query.where(AuditEvent.seq < paging.decode(cursor, int)[0])
     rows = await scope.session.scalars(query.order_by(AuditEvent.seq.desc()).limit(limit + 1))
     return paging.page([_out(row) for row in rows], limit, lambda event: (event.seq,))
+
+
+async def newest_actor(scope: OrgScope, target: str) -> str | None:
+    """Who changed `connections/shop` last, if that is among the org's newest changes."""
+    query = select(AuditEvent).where(AuditEvent.chain == scope.org_id)
+    newest = await scope.session.scalars(query.order_by(AuditEvent.seq.desc()).limit(LOOKED_AT))
+    return next((one.actor for one in map(_out, newest) if one.target == target), None)
 
 
 async def list_platform(

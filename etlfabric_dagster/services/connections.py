@@ -23,9 +23,15 @@ from etlfabric_dagster.errors import ConflictError, ConnectorError, InvalidInput
 from etlfabric_dagster.models import AlertChannel, Connection, Org, Pipeline
 from etlfabric_dagster.schemas.base import Name, Page
 from etlfabric_dagster.schemas.connections import ConnectionOut
-from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, EgressPolicy, SourceConfig
+from etlfabric_dagster.schemas.jobs import (
+    CheckJob,
+    DiscoverJob,
+    EgressPolicy,
+    SampleJob,
+    SourceConfig,
+)
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
-from etlfabric_dagster.services import audit, interactive, named_pages, sandbox
+from etlfabric_dagster.services import audit, interactive, named_pages, sandbox, versions
 from etlfabric_dagster.services.scope import (
     SYSTEM,
     Actor,
@@ -99,14 +105,19 @@ async def update(
     *,
     config: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
+    expected: str | None = None,
 ) -> ConnectionOut:
     """Replace the config, and those secrets that are given; others stay.
 
-    Raises NotFoundError, InvalidInputError.
+    Args:
+        expected: `version_of` what the edit was made from.
+
+    Raises NotFoundError, InvalidInputError, EditedMeanwhileError.
     """
     scope.require("connections.update")
-    row = await find(scope, name)
+    row = await find(scope, name, lock=True)
     before = _out(row)
+    await versions.refuse_lost_update(scope, f"connections/{name}", _content(before), expected)
     new_config = dict(row.config if config is None else config)
     if secrets:
         stored = _secrets(scope, row) | dict(secrets)
@@ -129,6 +140,18 @@ async def update(
         after=_out(row).model_dump(mode="json") | replaced,
     )
     return _out(row)
+
+
+def version_of(connection: ConnectionOut) -> str:
+    """Names what people set of it, so that an edit can say what it was made from."""
+    return versions.version_of(_content(connection))
+
+
+def _content(connection: ConnectionOut) -> dict[str, Any]:
+    shown = connection.model_dump(mode="json", include={"name", "connector", "config", "secrets"})
+    if isinstance(ssh := shown["config"].get("ssh"), dict):
+        ssh.pop("host_key", None)  # learned at the first use, by nobody's edit
+    return shown
 
 
 async def delete(scope: OrgScope, name: str) -> None:
@@ -175,6 +198,7 @@ async def try_update(
     *,
     config: Mapping[str, Any],
     secrets: Mapping[str, str] | None = None,
+    expected: str | None = None,
 ) -> CheckResult:
     """Try the connection as `update` would make it, and keep the change only if that works.
 
@@ -183,6 +207,8 @@ async def try_update(
     async with org_scope(actor, slug) as scope:
         scope.require("connections.update")
         row = await find(scope, name)
+        content = _content(_out(row))
+        await versions.refuse_lost_update(scope, f"connections/{name}", content, expected)
         stored = _secrets(scope, row) | dict(secrets or {})
         _validate(actor, row.connector, config, stored)
         org_id, sealed = scope.org_id, vault().seal(scope.org_id, row.id, stored)
@@ -192,7 +218,7 @@ async def try_update(
     result = CheckResult.model_validate(answer)
     if result.ok:
         async with org_scope(actor, slug) as scope:
-            await update(scope, name, config=config, secrets=secrets)
+            await update(scope, name, config=config, secrets=secrets, expected=expected)
             _keep_check(await find(scope, name), config, answer)
     return result
 
@@ -208,6 +234,20 @@ async def discover(actor: Actor, slug: str, name: str, *, wait_s: float | None =
     arguments = {"connection": name}
     answer = await interactive.ask(org_id, "discover", arguments, wait_s=wait_s)
     return Discovery.model_validate(answer)
+
+
+async def sample(
+    actor: Actor, slug: str, name: str, stream: str, *, wait_s: float | None = None
+) -> dict[str, list[str | None]]:
+    """A few values per column of a stream, read from the source now; none where its kind cannot be
+    read in part. Raises what `discover` raises.
+    """
+    async with org_scope(actor, slug) as scope:
+        scope.require("connections.discover")
+        org_id = scope.org_id
+        await find(scope, name)
+    arguments = {"connection": name, "stream": stream}
+    return (await interactive.ask(org_id, "sample", arguments, 40, wait_s))["values"]
 
 
 async def last_discovery(scope: OrgScope, name: str) -> Discovery:
@@ -260,9 +300,17 @@ async def answer_discover(org_id: Any, arguments: dict[str, Any]) -> dict[str, A
     return payload
 
 
-async def find(scope: OrgScope, name: str) -> Connection:
-    """The row. Raises NotFoundError."""
-    row = await scope.session.scalar(select(Connection).where(Connection.name == name))
+async def answer_sample(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The worker's side of `sample`."""
+    async with org_scope_by_id(SYSTEM, org_id) as scope:
+        source = await source_config(scope, await find(scope, arguments["connection"]))
+    return await sandbox.run(SampleJob(source=source, stream=arguments["stream"]))
+
+
+async def find(scope: OrgScope, name: str, *, lock: bool = False) -> Connection:
+    """The row, held until the transaction ends when it is to be locked. Raises NotFoundError."""
+    query = select(Connection).where(Connection.name == name)
+    row = await scope.session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise NotFoundError(
             f"There is no connection '{name}' in '{scope.slug}'.",

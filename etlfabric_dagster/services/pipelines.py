@@ -20,6 +20,7 @@ from etlfabric_dagster.services import (
     named_pages,
     stream_settings,
     tenants,
+    versions,
 )
 from etlfabric_dagster.services.scope import Actor, OrgScope, org_scope, require
 
@@ -86,13 +87,21 @@ async def update(
     schema_policy: SchemaPolicy | None = None,
     models: str | None = None,
     clear_models: bool = False,
+    expected: str | None = None,
 ) -> PipelineOut:
-    """Change what is given. A stream whose mode, key or cursor changed reloads at the next run."""
+    """Change what is given. A stream whose mode, key or cursor changed reloads at the next run.
+
+    Args:
+        expected: `version_of` what the edit was made from.
+
+    Raises what `create` raises, and EditedMeanwhileError.
+    """
     await require(actor, slug, "pipelines.update")
     found = await _rediscover(actor, slug, name) if streams is not None else None
     async with org_scope(actor, slug) as scope:
         scope.require("pipelines.update")
-        row, before = await find(scope, name), await get(scope, name)
+        row, before = await find(scope, name, lock=True), await get(scope, name)
+        await versions.refuse_lost_update(scope, f"pipelines/{name}", _content(before), expected)
         if schema_policy is not None:
             row.schema_policy = schema_policy
         if models is not None or clear_models:
@@ -223,15 +232,7 @@ async def delete(actor: Actor, slug: str, name: str) -> None:
     async with org_scope(actor, slug) as scope:
         scope.require("pipelines.delete")
         row, before = await find(scope, name), await get(scope, name)
-        open_run = await scope.session.scalar(
-            select(Run.id).where(Run.pipeline_id == row.id, Run.status.in_(("queued", "running")))
-        )
-        if open_run is not None:
-            raise ConflictError(
-                f"Run {open_run} of '{name}' has not ended.",
-                f"Cancel it first: etlfabric runs cancel {slug} {open_run}",
-                run=str(open_run),
-            )
+        await refuse_open_runs(scope, row)
         await tenants.drop_pipeline_login(scope.session, scope.org_id, row.id)
         schedule = await scope.session.scalar(
             select(Schedule).where(Schedule.pipeline_id == row.id)
@@ -245,12 +246,25 @@ async def delete(actor: Actor, slug: str, name: str) -> None:
     await dbt_models.regenerate(actor, slug)
 
 
-async def find(scope: OrgScope, name: str) -> Pipeline:
-    """The row. Raises NotFoundError."""
-    row = await scope.session.scalar(select(Pipeline).where(Pipeline.name == name))
+async def find(scope: OrgScope, name: str, *, lock: bool = False) -> Pipeline:
+    """The row, held until the transaction ends when it is to be locked. Raises NotFoundError."""
+    query = select(Pipeline).where(Pipeline.name == name)
+    row = await scope.session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise _no_pipeline(scope.slug, name)
     return row
+
+
+async def refuse_open_runs(scope: OrgScope, row: Pipeline) -> None:
+    """Raises ConflictError while a run of it is queued or running."""
+    going = Run.status.in_(("queued", "running"))
+    run_id = await scope.session.scalar(select(Run.id).where(Run.pipeline_id == row.id, going))
+    if run_id is not None:
+        raise ConflictError(
+            f"Run {run_id} of '{row.name}' has not ended.",
+            f"Cancel it first: etlfabric runs cancel {scope.slug} {run_id}",
+            run=str(run_id),
+        )
 
 
 async def _stream(scope: OrgScope, pipeline: Pipeline, name: str) -> Stream | None:
@@ -300,6 +314,16 @@ def _with_connection() -> Select[Any]:
     return select(Pipeline, Connection.name).outerjoin(
         Connection, Connection.id == Pipeline.connection_id
     )
+
+
+def version_of(pipeline: PipelineOut) -> str:
+    """Names what people set of it, so that an edit can say what it was made from."""
+    return versions.version_of(_content(pipeline))
+
+
+def _content(pipeline: PipelineOut) -> dict[str, Any]:
+    """Pausing it is no edit that another would undo."""
+    return {name: fact for name, fact in _facts(pipeline).items() if name != "paused"}
 
 
 def _facts(pipeline: PipelineOut) -> dict[str, Any]:

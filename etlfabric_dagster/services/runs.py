@@ -137,6 +137,16 @@ async def list_runs(
     return Page(items=tuple(to_out(row, scope.slug) for row in rows[:limit]), next=more)
 
 
+async def neighbors(scope: OrgScope, run_id: UUID) -> tuple[UUID | None, UUID | None]:
+    """The runs of the same pipeline that were queued just before and just after."""
+    run = await _run(scope, run_id)
+    place, at = tuple_(Run.created_at, Run.id), (run.created_at, run.id)
+    theirs = select(Run.id).where(Run.org_id == scope.org_id, Run.pipeline_id == run.pipeline_id)
+    before = theirs.where(place < at).order_by(Run.created_at.desc(), Run.id.desc()).limit(1)
+    after = theirs.where(place > at).order_by(Run.created_at, Run.id).limit(1)
+    return await scope.session.scalar(before), await scope.session.scalar(after)
+
+
 async def request_cancel(scope: OrgScope, run_id: UUID) -> RunOut:
     """Cancel in any state: a queued run ends now, a running one as soon as its worker notices.
 
@@ -247,7 +257,9 @@ async def _run(scope: OrgScope, run_id: UUID, *, lock: bool = False) -> Run:
 
 
 async def _pipeline(scope: OrgScope, name: str) -> Pipeline:
-    row = await scope.session.scalar(select(Pipeline).where(Pipeline.name == name))
+    query = select(Pipeline).where(Pipeline.name == name)
+    # its name stays what it is until the run stands
+    row = await scope.session.scalar(query.with_for_update(read=True, key_share=True))
     if row is None:
         raise NotFoundError(
             f"There is no pipeline '{name}' in '{scope.slug}'.",

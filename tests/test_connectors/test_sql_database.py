@@ -616,3 +616,14 @@ def test_missing_secret_is_named(source: Source):
         list(CONNECTOR.discover(bare))
     tunnel = source.with_config(ssh={"host": "127.0.0.1", "username": "u"})
     assert "“ssh_private_key”" in CONNECTOR.check(tunnel).remedy
+
+
+def test_a_few_values_are_shown_before_anything_is_loaded(source: Source):
+    source.run(*ORDERS, "update orders set note = null where id = 1")
+
+    values = CONNECTOR.sample(source.config, "orders")
+    assert {name: len(found) for name, found in values.items()} == dict.fromkeys(values, 3)
+    assert set(values["id"]) <= set("12345")
+    assert set(values["note"]) <= {"v1", None}
+    with pytest.raises(ConnectorError, match="no longer"):
+        CONNECTOR.sample(source.config, "gone")

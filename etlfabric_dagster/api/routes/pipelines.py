@@ -16,7 +16,8 @@ from etlfabric_dagster.schemas.streams import (
     SchemaPolicy,
     StreamSettings,
 )
-from etlfabric_dagster.services import pipelines, schema_changes
+from etlfabric_dagster.services import pipelines, renaming, schema_changes
+from etlfabric_dagster.services.scope import Actor, org_scope
 
 router = org_router("pipelines")
 
@@ -37,6 +38,8 @@ class PipelineIn(Value):
 class PipelineEdit(Value):
     """What to change. `models` given as null builds what is downstream of the streams again."""
 
+    name: str | None = None
+    """Another name: history and schedule go with it, tables keep theirs."""
     streams: Streams | None = None
     schema_policy: SchemaPolicy | None = None
     models: str | None = None
@@ -72,7 +75,13 @@ async def update_pipeline(
 ) -> PipelineOut:
     """Change what is given; streams that are no longer named stop loading, their tables stay."""
     clear = "models" in given.model_fields_set and given.models is None
-    return await pipelines.update(actor, slug, name, clear_models=clear, **_fields(given))
+    fields = _fields(given)
+    new = fields.pop("name")
+    if new not in (None, name):
+        name = (await _rename(actor, slug, name, new)).name
+    if not given.model_fields_set - {"name"}:
+        return await pipelines.get_by_name(actor, slug, name)
+    return await pipelines.update(actor, slug, name, clear_models=clear, **fields)
 
 
 @router.delete("/{name}", status_code=204)
@@ -131,6 +140,11 @@ async def decide_column(
 ) -> StreamOut:
     """Accept or ignore a new column that the frozen pipeline refused."""
     return await schema_changes.decide(scope, name, stream, column, given.decision)
+
+
+async def _rename(actor: Actor, slug: str, name: str, new: str) -> PipelineOut:
+    async with org_scope(actor, slug) as scope:
+        return await renaming.rename_pipeline(scope, name, new)
 
 
 def _fields(given: Value) -> dict[str, Any]:

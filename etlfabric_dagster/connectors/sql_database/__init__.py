@@ -32,6 +32,10 @@ class SqlDatabase:
         """See `Connector`."""
         return _module("discovery").discover(source)
 
+    def sample(self, source: SourceConfig, stream: str) -> dict[str, list[str | None]]:
+        """See `sandbox.sources.sample`."""
+        return _module("sample").sample(source, stream)
+
     def resources(
         self, source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
     ) -> Sequence[DltResource]:
@@ -46,7 +50,16 @@ class SqlDatabase:
 
     def warm(self) -> None:
         """See `registry.warm`."""
-        for name in ("checks", "discovery", "probe", "extract", "postgres", "mysql", "ssh"):
+        for name in (
+            "checks",
+            "discovery",
+            "sample",
+            "probe",
+            "extract",
+            "postgres",
+            "mysql",
+            "ssh",
+        ):
             _module(name)
 
 

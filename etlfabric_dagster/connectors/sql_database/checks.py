@@ -90,5 +90,10 @@ def _permissions(session: Session, target: Target, steps: list[CheckStep]) -> Ch
 
 def _answer(exc: FabricError, steps: list[CheckStep], *, ok: bool) -> CheckResult:
     return CheckResult(
-        ok=ok, cause=exc.message, remedy=exc.remedy, code=exc.code, steps=tuple(steps)
+        ok=ok,
+        cause=exc.message,
+        remedy=exc.remedy,
+        code=exc.code,
+        steps=tuple(steps),
+        grant=str(exc.where.get("grant", "")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString, cast
 
@@ -88,6 +88,22 @@ class PostgresSession:
             cursor.copy(copy) as records,
         ):
             return files.write(_rewritten(records, layout) if layout.rewritten else records, tick)
+
+    def sample(
+        self, table: str, columns: Sequence[SourceColumn], rows: int
+    ) -> list[list[bytes | None]]:
+        """See `session.Session`."""
+        texts = [
+            sql.SQL("convert_to({}::text, 'UTF8')").format(sql.Identifier(one.name))
+            for one in columns
+        ]
+        with self._reading(table):
+            found = self._query(
+                sql.SQL("select {} from {} limit {}").format(
+                    sql.SQL(", ").join(texts), self._table(table), sql.Literal(rows)
+                )
+            )
+        return [list(row) for row in found]
 
     def high_water(
         self, table: str, layout: Layout, span: Span, keyed: bool

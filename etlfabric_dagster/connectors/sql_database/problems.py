@@ -124,6 +124,22 @@ def unreadable(target: Target, tables: Sequence[str], total: int) -> ConnectorEr
         "Run the GRANT as the database's owner, or leave them out.",
         code="permission",
         tables=list(tables),
+        grant=_grant(target, tables),
+    )
+
+
+def _grant(target: Target, tables: Sequence[str]) -> str:
+    """What the database's owner runs so that these tables may be read."""
+    first, last = {"mssql": "[]", "mysql": "``", "mariadb": "``"}.get(target.dialect, '""')
+
+    def quoted(name: str) -> str:
+        return f"{first}{name.replace(last, last * 2)}{last}"
+
+    reader = quoted(target.username)
+    if target.dialect in ("mysql", "mariadb"):
+        reader = "'{}'@'%'".format(target.username.replace("'", "''"))
+    return "\n".join(
+        f"GRANT SELECT ON {quoted(target.schema)}.{quoted(table)} TO {reader};" for table in tables
     )
 
 

@@ -57,6 +57,10 @@ class RowSession(ABC):
             rows = _unseen(rows, [column.name for column in columns], span)
         return files.write(_without_nul(_records(rows, layout), layout.warn), tick)
 
+    def sample(self, table: str, columns: Sequence[SourceColumn], rows: int) -> list[Values]:
+        """See `session.Session`."""
+        return list(self.rows(table, columns, None, rows))
+
     def high_water(
         self, table: str, layout: Layout, span: Span, keyed: bool
     ) -> dict[str, Any] | None:

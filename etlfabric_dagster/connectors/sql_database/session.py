@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,6 +66,12 @@ class Session(Protocol):
         tick: Callable[[int], None],
     ) -> int:
         """Write the rows into `files` and count them; `tick(rows)` now and then."""
+        ...
+
+    def sample(
+        self, table: str, columns: Sequence[SourceColumn], rows: int
+    ) -> list[list[bytes | None]]:
+        """The first rows that come, each value as text."""
         ...
 
     def high_water(
