@@ -105,8 +105,10 @@ _add(doors.verify, routes.VERIFY, strings.CONFIRM_ADDRESS)
 _add(home, routes.HOME, "Home", Shell.go_home)
 _add(overview, routes.OVERVIEW, "Overview", Shell.enter, OverviewState.load)
 _add(lists.connections, routes.CONNECTIONS, "Connections", Shell.enter, ConnectionsState.load)
-_add(wizard, routes.NEW_CONNECTION, strings.NEW_CONNECTION, Shell.enter, WizardState.load)
 _add(wizard, routes.NEW_CONNECTION_OF, strings.NEW_CONNECTION, Shell.enter, WizardState.load)
+# Second, so that the browser draws it by the route above; Reflex' own router, which finds what a
+# page loads, would take `new` for a connection's name without it.
+_add(wizard, routes.NEW_CONNECTION, strings.NEW_CONNECTION, Shell.enter, WizardState.load)
 _add(
     connection,
     routes.CONNECTION,

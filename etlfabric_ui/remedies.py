@@ -1,8 +1,10 @@
-"""Where an error's remedy is carried out: its stable code picks the button. Pure."""
+"""Where an error's remedy is carried out: its stable code picks the buttons. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 from etlfabric_ui import routes
@@ -70,6 +72,28 @@ def with_button(problem: Problem, *, org: str, pipeline: str, connection: str = 
     elif code == "transform":
         action, href = "Open dbt models", routes.to(routes.DBT_MODELS, org_slug=org)
     return replace(problem, action=action, href=href)
+
+
+def with_copy(problem: Problem, where: Mapping[str, Any], contact: str = "") -> Problem:
+    """The problem with what one sends to the person who can solve it, if it takes another.
+
+    Args:
+        where: facts of the error.
+        contact: whom people write to when only the operator can help.
+    """
+    if problem.code == "permission" and where.get("grant"):
+        copied, copies = str(where["grant"]), "Copy GRANT"
+    elif problem.code == "egress_denied":
+        copied, copies = f"{problem.message} {problem.remedy}".strip(), "Copy request"
+    elif problem.code == "org_suspended" and contact:
+        copied, copies = contact, "Copy contact"
+    elif problem.reference:
+        copied, copies = problem.reference, "Copy reference"
+    elif problem.code in ("unforeseen", "disk_full"):
+        copied, copies = problem.message, "Copy reference"
+    else:
+        return problem
+    return replace(problem, copied=copied, copies=copies)
 
 
 def _to(route: str, tab: str, **parts: str) -> str:

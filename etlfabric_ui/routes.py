@@ -10,7 +10,8 @@ HOME = "/"
 OVERVIEW = "/o/[org_slug]/overview"
 CONNECTIONS = "/o/[org_slug]/connections"
 NEW_CONNECTION = "/o/[org_slug]/connections/new"
-NEW_CONNECTION_OF = "/o/[org_slug]/connections/new/[connector_key]"
+NEW_CONNECTION_OF = "/o/[org_slug]/connections/new/[[connector_key]]"
+"""One route for all steps: what is typed outlives the change of address."""
 CONNECTION = "/o/[org_slug]/connections/[connection_name]"
 PIPELINES = "/o/[org_slug]/pipelines"
 PIPELINE = "/o/[org_slug]/pipelines/[pipeline_name]"
@@ -47,5 +48,5 @@ WITH_PARTS = tuple(
 def to(route: str, **parts: object) -> str:
     """The route with its parts filled: `to(RUN, org_slug="acme", run_id=…)`. Parts may be Vars."""
     for name, value in parts.items():
-        route = route.replace(f"[{name}]", f"{value}")
+        route = route.replace(f"[[{name}]]", f"{value}").replace(f"[{name}]", f"{value}")
     return route

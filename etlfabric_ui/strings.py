@@ -104,10 +104,16 @@ LOAD_MODES = {
 
 # ── Run ──
 DATA_READY = "Your data is ready. {rows} loaded, {tables} built in {took}."
-TOOK_OVER = "Attempt {number} took over at {at} (UTC); nothing is lost or loaded twice."
+TOOK_OVER = "Attempt {number} took over at {at} ({zone}); nothing is lost or loaded twice."
 STILL = "Still working: no event for {time}."
 CANCEL_QUESTION = "Cancel this run?"
 CANCEL_TEXT = "Streams that have finished stay loaded; the others keep their old rows."
+
+# ── Edited meanwhile ──
+SAVE_OVER = "Save mine over it"
+TAKE_THEIRS = "Take theirs"
+LEAVE_QUESTION = "Leave without saving?"
+LEAVE_TEXT = "What you changed here is not saved yet."
 
 # ── Connection ──
 DELETES_CONNECTION = "Deletes the connection and its credentials. Loaded tables stay."
@@ -145,6 +151,9 @@ POLICIES = {
 }
 """Schema policy → its name, and one line that says what it does."""
 SCHEDULE_SAVED = "Saved."
+RENAME_HELP = (
+    "History, schedule and alert rules go with it. Tables and dbt models keep their names."
+)
 SELECTOR_HELP = "Empty: every dbt model that builds on its streams. Else a dbt selector."
 
 STATES = {
@@ -189,6 +198,9 @@ KEYS = (
     ("/", "Search"),
     ("n", "New"),
     ("j k", "Next and previous row"),
+    ("x", "Select the row"),
+    (".", "Actions of the row or page"),
+    ("[ ]", "Previous and next run"),
     ("f", "Follow the log"),
     ("e", "Next error in the log"),
     ("?", "This list"),
@@ -234,4 +246,5 @@ NO_CHANNELS = "No channels yet."
 NO_CHANNELS_TEXT = "A channel is where messages go: mail, a Slack-compatible hook, a webhook."
 
 # ── Operator ──
+QUOTA = "Empty is without limit. At 80% the org is warned, at 100% no new runs start."
 NO_ORGS_MATCH = "No orgs match these filters."

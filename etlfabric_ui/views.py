@@ -18,6 +18,19 @@ class Problem:
     """Where its remedy is carried out, if that is a page."""
     action: str = ""
     """What the button to `href` says."""
+    copied: str = ""
+    """What somebody else needs for the remedy: a statement, a request, a reference."""
+    copies: str = ""
+    """What the button that copies it says."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What somebody saved meanwhile, beside one's own."""
+
+    label: str
+    theirs: str
+    yours: str
 
 
 @dataclass(frozen=True)

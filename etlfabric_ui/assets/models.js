@@ -28,15 +28,24 @@
     for (const edge of graph.querySelectorAll("[data-from]")) edge.classList.toggle("on", path.has(edge.dataset.from) && path.has(edge.dataset.to));
   }
 
-  function fit() {
+  const LEGIBLE = 0.55; // below this names cannot be read: rather scroll
+  function fit(whole) {
     const graph = document.querySelector(".graph");
     if (!graph) return;
     const wrap = graph.parentElement;
-    const fitted = graph.dataset.fitted === "1";
-    const scale = fitted ? 1 : Math.min(1, (wrap.clientWidth - 32) / graph.offsetWidth, (innerHeight - 160) / graph.offsetHeight);
-    graph.dataset.fitted = fitted ? "" : "1";
+    const scale = whole ? Math.min(1, (wrap.clientWidth - 32) / graph.offsetWidth, (innerHeight - 160) / graph.offsetHeight) : 1;
+    graph.dataset.fitted = whole ? "1" : "";
     graph.style.zoom = String(scale);
   }
+  const toggle = () => fit(document.querySelector(".graph")?.dataset.fitted !== "1");
+
+  // A graph that is a little too wide opens so that nothing of it is cut
+  new MutationObserver(() => {
+    const graph = document.querySelector(".graph:not([data-fitted])");
+    if (!graph || !graph.offsetWidth) return;
+    const room = (graph.parentElement.clientWidth - 32) / graph.offsetWidth;
+    fit(room < 1 && room >= LEGIBLE);
+  }).observe(document, { childList: true, subtree: true });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
@@ -49,12 +58,12 @@
       if (to) { event.preventDefault(); to.focus(); return; }
     }
     if (localStorage.getItem("etlfabric.keys.off") === "1") return;
-    if (event.key === "f" && document.querySelector(".graph")) { event.preventDefault(); fit(); }
+    if (event.key === "f" && document.querySelector(".graph")) { event.preventDefault(); toggle(); }
     if (event.key === "v") document.querySelector('[data-graph="view"]')?.click();
     if (event.key === "Escape") document.querySelector('.drawer [aria-label="Close"]')?.click();
   });
   document.addEventListener("focusin", (event) => highlight(event.target.closest?.("[data-node]") || null));
-  document.addEventListener("click", (event) => { if (event.target.closest?.('[data-graph="fit"]')) fit(); });
+  document.addEventListener("click", (event) => { if (event.target.closest?.('[data-graph="fit"]')) toggle(); });
 
   new MutationObserver((changes) => {
     for (const { target } of changes) {

@@ -162,7 +162,9 @@
       const note = target.parentElement.querySelector("[data-form-note]");
       try { await call("POST", "/api/v1/auth/verify/letter"); text(note, "Sent. Open the link in it."); } catch (problem) { text(note, [problem.detail, problem.remedy].filter(Boolean).join(" ")); }
     } else if (what === "download") {
-      location.assign(api() + target.dataset.path);
+      location.assign(api() + target.dataset.path); // an attachment: the page stays
+    } else if (what === "leave") {
+      leave();
     } else if (what === "open") {
       document.getElementById(target.dataset.dialog)?.showModal();
     } else if (what === "close") {
@@ -180,8 +182,6 @@
       if (target.hasAttribute("aria-checked")) target.setAttribute("aria-checked", String(off));
     } else if (what === "reload") {
       location.reload();
-    } else if (what === "download") {
-      location.assign(api() + target.dataset.path); // an attachment: the page stays
     } else if (what === "pane") {
       const panes = target.closest("[data-panes]");
       panes.dataset.panes = target.dataset.pane;
@@ -195,6 +195,39 @@
     const refused = event.target.closest('[aria-disabled="true"]');
     if (refused) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
+
+  // ── Leaving with changes that are not saved asks first ──
+  let typed = null; // the form that was typed into
+  let meant = null; // where one wanted to go
+  const unsaved = () => Boolean((typed && typed.isConnected) || $("[data-unsaved]"));
+  const forgetTyped = (event) => { if (event.target === typed) typed = null; };
+  for (const kind of ["input", "change"]) {
+    document.addEventListener(kind, (event) => { typed = event.target.closest?.("form[data-guard]") || typed; });
+  }
+  document.addEventListener("submit", forgetTyped);
+  const elsewhere = (href) => new URL(href, location.href).pathname !== location.pathname;
+  function asksToLeave(go) {
+    const dialog = document.getElementById("leave");
+    if (!unsaved() || !dialog) return false;
+    meant = go;
+    dialog.showModal();
+    return true;
+  }
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    if (!link || link.target === "_blank" || event.metaKey || event.ctrlKey || link === meant || !elsewhere(link.href)) return;
+    if (!asksToLeave(link)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+  function leave() {
+    const to = meant;
+    typed = null;
+    document.getElementById("leave").close();
+    if (typeof to === "function") to(); else to?.click();
+    meant = null;
+  }
+  addEventListener("beforeunload", (event) => { if (typed && typed.isConnected) event.preventDefault(); });
 
   // ── Files go straight to the API, one after another; then the page is told ──
   function send(org, file, told) {
@@ -263,6 +296,7 @@
 
   function go(href) {
     if (href === location.pathname + location.search) return;
+    if (elsewhere(href) && meant === null && asksToLeave(() => go(href))) return;
     history.pushState({ idx: (history.state?.idx ?? 0) + 1, key: String(Date.now()), usr: null }, "", href);
     dispatchEvent(new PopStateEvent("popstate", { state: history.state })); // the router listens
   }
@@ -374,7 +408,13 @@
       event.preventDefault(); showKeys();
     } else if (event.key === "e" && $(".log li.error")) {
       event.preventDefault(); nextError();
-    } else if (/^\w$/.test(event.key) && $(`[data-key="${event.key}"]`)) {
+    } else if (event.key === "x") {
+      const box = $('input[type="checkbox"]', document.activeElement.closest("tr") || document.createElement("tr"));
+      if (box) { event.preventDefault(); box.click(); }
+    } else if (event.key === ".") {
+      const actions = $("button:not([data-row]), select", document.activeElement.closest("tbody tr") || $("main .head .actions") || document.body);
+      if (actions) { event.preventDefault(); actions.focus(); }
+    } else if (/^[\w[\]]$/.test(event.key) && $(`[data-key="${event.key}"]`)) {
       event.preventDefault(); $(`[data-key="${event.key}"]`).click();
     } else if (event.key === "j" || event.key === "k") {
       const rows = [...document.querySelectorAll("tr a.name, [data-row]")];
@@ -472,12 +512,13 @@
   }, true);
 
   // ── Filters of a page that the server keeps stand in the URL, so that it can be sent on ──
-  let query = null;
+  let shown = null;
   new MutationObserver(() => {
     const element = $("[data-query]");
-    const now = element ? element.dataset.query : null;
-    if (now !== null && query !== null && now !== query) history.replaceState(history.state, "", location.pathname + (now ? `?${now}` : ""));
-    query = now;
+    const now = element ? { page: location.pathname, query: element.dataset.query } : null;
+    // another page begins with what its URL says, whatever its state held before
+    if (now && shown && now.page === shown.page && now.query !== shown.query) history.replaceState(history.state, "", now.page + (now.query ? `?${now.query}` : ""));
+    shown = now;
   }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-query"] });
 
   // ── The window's title, where a page says more than its name ──

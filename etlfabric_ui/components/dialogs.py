@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from etlfabric_ui.components.elements import button
+from etlfabric_ui.components.elements import button, copy_button
 
 
 def opener(label: Any, dialog: Any, kind: str = "", **props: Any) -> rx.Component:
@@ -64,11 +64,6 @@ def refusal(state: Any, form: str) -> rx.Component:
         state.wrong == form,
         rx.el.p(state.wrong_said, class_name="form-error", role="alert"),
     )
-
-
-def copy_button(text: Any, label: str = "Copy") -> rx.Component:
-    """Copies in the browser."""
-    return button(label, icon_name="copy", custom_attrs={"data-do": "copy", "data-copy": text})
 
 
 def shown_once(title: Any, secret: Any, note: Any) -> rx.Component:

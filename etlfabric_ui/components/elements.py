@@ -72,6 +72,11 @@ def button(
     )
 
 
+def copy_button(text: Any, label: Text = "Copy") -> rx.Component:
+    """Copies in the browser."""
+    return button(label, icon_name="copy", custom_attrs={"data-do": "copy", "data-copy": text})
+
+
 def link_button(
     label: Text, href: Text, kind: str = "", *, icon_name: str = "", **props: Any
 ) -> rx.Component:

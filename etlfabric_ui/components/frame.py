@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import routes, strings
-from etlfabric_ui.components.elements import icon
+from etlfabric_ui.components.elements import copy_button, icon
 
 ITEMS: tuple[tuple[str, str, str] | None, ...] = (
     ("overview", "Overview", "layout-dashboard"),
@@ -41,6 +41,8 @@ class FrameProps:
     email: Any
     orgs: Any
     suspended: Any
+    contact: Any
+    """Of the operator, where one is set."""
     as_operator: Any
     is_operator: Any
     zone: Any
@@ -74,7 +76,28 @@ def frame(props: FrameProps, current: str, *content: rx.Component) -> rx.Compone
         ),
         receipt(props.receipts),
         keys_dialog(),
+        leave_dialog(),
         palette(),
+    )
+
+
+def leave_dialog() -> rx.Component:
+    """Asked by panel.js before a page with unsaved changes is left."""
+
+    def choice(label: str, kind: str, what: str) -> rx.Component:
+        return rx.el.button(label, type="button", class_name=kind, custom_attrs={"data-do": what})
+
+    return rx.el.dialog(
+        rx.el.h2(strings.LEAVE_QUESTION),
+        rx.el.p(strings.LEAVE_TEXT),
+        rx.el.div(
+            choice("Stay", "btn primary", "close"),
+            choice(strings.LEAVE, "btn", "leave"),
+            class_name="row",
+        ),
+        id="leave",
+        class_name="ask leave",
+        custom_attrs={"aria-label": strings.LEAVE_QUESTION},
     )
 
 
@@ -168,6 +191,11 @@ def titled(*parts: Any) -> rx.Component:
     """The window's title, where it tells more than the page's name; panel.js sets it."""
     said = " · ".join(f"{part}" for part in parts)
     return rx.el.span(class_name="hidden", custom_attrs={"data-title": said})
+
+
+def addressed(query: Any) -> rx.Component:
+    """Keeps the page's filters in its URL, so that it can be sent on; panel.js writes them."""
+    return rx.el.span(class_name="hidden", custom_attrs={"data-query": query})
 
 
 def _top_bar(props: FrameProps) -> rx.Component:
@@ -340,7 +368,8 @@ def _banners(props: FrameProps) -> rx.Component:
             props.suspended,
             rx.el.div(
                 icon("circle-slash"),
-                strings.SUSPENDED.format(org=props.org_name),
+                rx.el.span(strings.SUSPENDED.format(org=props.org_name)),
+                rx.cond(props.contact != "", copy_button(props.contact, "Copy contact")),
                 class_name="banner red",
                 role="alert",
             ),

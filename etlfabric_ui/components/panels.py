@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import button, icon, link_button
+from etlfabric_ui.components.elements import button, copy_button, icon, link_button
 
 
 def skeleton(lines: int = 8) -> rx.Component:
@@ -39,6 +39,7 @@ def problem_panel(problem: Any, retry: Any = None, overview: Any = "") -> rx.Com
             rx.cond(problem.remedy != "", rx.el.p(problem.remedy)),
             rx.el.div(
                 rx.cond(problem.href != "", link_button(problem.action, problem.href)),
+                copies(problem),
                 rx.cond(
                     problem.kind == "missing",
                     link_button(strings.GO_TO_OVERVIEW, overview),
@@ -51,6 +52,11 @@ def problem_panel(problem: Any, retry: Any = None, overview: Any = "") -> rx.Com
         class_name=rx.cond(problem.kind == "error", "notice red", "notice"),
         role="alert",
     )
+
+
+def copies(problem: Any) -> rx.Component:
+    """Copies what somebody else needs to solve the `Problem`."""
+    return rx.cond(problem.copies != "", copy_button(problem.copied, problem.copies))
 
 
 def empty(

@@ -28,6 +28,25 @@ def table(heads: Sequence[Head], rows: Any, label: str) -> rx.Component:
     )
 
 
+def differences(rows: Any) -> rx.Component:
+    """`Difference`s: what somebody saved meanwhile, beside one's own."""
+    return rx.cond(
+        rows.length() > 0,
+        table(
+            [("", ""), ("Saved meanwhile", ""), ("Yours", "")],
+            rx.foreach(
+                rows,
+                lambda row: rx.el.tr(
+                    rx.el.th(row.label, scope="row"),
+                    rx.el.td(row.theirs, class_name="wrap"),
+                    rx.el.td(row.yours, class_name="wrap"),
+                ),
+            ),
+            "Differences",
+        ),
+    )
+
+
 def pager(shown: Any, back: Any, on: Any, has_back: Any, has_more: Any) -> rx.Component:
     """What is shown of how much, and the pages around it."""
     return rx.el.div(

@@ -19,8 +19,8 @@ from etlfabric_ui.components.elements import (
 from etlfabric_ui.components.form import fold, schema_field
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.modal import typed_name
-from etlfabric_ui.components.panels import empty, loads
-from etlfabric_ui.components.tables import pager, table
+from etlfabric_ui.components.panels import copies, empty, loads
+from etlfabric_ui.components.tables import differences, pager, table
 from etlfabric_ui.components.tabs import tab_bar
 from etlfabric_ui.pages.framed import editors_only, framed
 from etlfabric_ui.state.connection import ConnectionState
@@ -105,6 +105,7 @@ def _sentence() -> rx.Component:
                     editors_only(
                         rx.el.div(
                             link_button(State.verdict.action, State.verdict.href),
+                            copies(State.verdict),
                             class_name="actions",
                         ),
                         rx.fragment(),
@@ -191,7 +192,8 @@ def _edit() -> rx.Component:
                     rx.el.div(
                         rx.el.p("Not saved. ", State.refused.message, class_name="strong"),
                         rx.el.p(State.refused.remedy),
-                        class_name="grow",
+                        rx.cond(State.refused.code == "edited_meanwhile", _meanwhile()),
+                        class_name="grow stack",
                     ),
                     class_name="notice red",
                     role="alert",
@@ -207,7 +209,7 @@ def _edit() -> rx.Component:
                     busy=State.busy != "",
                 ),
                 rx.cond(
-                    State.refused.kind != "",
+                    (State.refused.kind != "") & (State.refused.code != "edited_meanwhile"),
                     button("Save anyway", type="submit", on_click=State.insist),
                 ),
                 class_name="foot-actions sticky-foot",
@@ -216,11 +218,24 @@ def _edit() -> rx.Component:
         ),
         key=State.form_key.to_string(),
         on_submit=State.save,
+        custom_attrs={"data-guard": ""},
     )
     viewer = rx.el.div(
         rx.el.p(strings.EDITORS_CHANGE_CONNECTIONS, class_name="soft"), _facts(), class_name="stack"
     )
     return editors_only(form, viewer)
+
+
+def _meanwhile() -> rx.Component:
+    """Both versions, and whose shall stay."""
+    return rx.fragment(
+        differences(State.conflict),
+        rx.el.div(
+            button(strings.SAVE_OVER, type="submit", on_click=State.save_over),
+            button(strings.TAKE_THEIRS, on_click=State.take_theirs),
+            class_name="actions",
+        ),
+    )
 
 
 def _streams() -> rx.Component:

@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.editor import SqlEditor, asks
 from etlfabric_ui.components.elements import button, icon, link_button, search, state_icon, time
-from etlfabric_ui.components.frame import heading
+from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.results import closes, result_table
 from etlfabric_ui.components.tables import pager, table
@@ -41,6 +41,7 @@ def data() -> rx.Component:
             retry=State.load,
             overview=routes.to(routes.OVERVIEW, org_slug=Shell.org),
         ),
+        addressed(State.address),
     )
 
 
@@ -176,7 +177,7 @@ def _row(cells: Any, at: Any) -> rx.Component:
         rx.foreach(
             cells,
             lambda one, n: rx.el.td(
-                rx.el.span(State.columns[n].name, class_name="only-narrow soft small"),
+                rx.el.span(State.shown_columns[n].name, class_name="only-narrow soft small"),
                 rx.el.span(
                     one.text,
                     on_click=State.open_cell(at, n),
@@ -197,7 +198,7 @@ def _rows() -> rx.Component:
             rx.el.div(
                 rx.el.table(
                     rx.el.caption("Rows", class_name="sr"),
-                    rx.el.thead(rx.el.tr(rx.foreach(State.columns, _column_head))),
+                    rx.el.thead(rx.el.tr(rx.foreach(State.shown_columns, _column_head))),
                     rx.el.tbody(rx.foreach(State.rows, _row)),
                     class_name="table cells cards",
                 ),
@@ -209,7 +210,24 @@ def _rows() -> rx.Component:
             rx.cond(State.error.kind == "", rx.el.p(copy.NO_ROWS_HERE, class_name="soft pad")),
         ),
         pager(State.shown, State.turn(-1), State.turn(1), State.page_number > 0, State.more),
+        rx.cond(State.columns_said != "", _column_pager()),
         class_name="stack",
+    )
+
+
+def _column_pager() -> rx.Component:
+    """A wide table is read fifty columns at a time."""
+    return rx.el.div(
+        rx.el.span(State.columns_said),
+        rx.el.div(
+            rx.cond(
+                State.first_column > 0,
+                button("Previous columns", on_click=State.turn_columns(-1)),
+            ),
+            rx.cond(State.more_columns, button("Next columns", on_click=State.turn_columns(1))),
+            class_name="row",
+        ),
+        class_name="pager",
     )
 
 

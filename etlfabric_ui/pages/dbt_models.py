@@ -156,7 +156,10 @@ def _file_head() -> rx.Component:
         rx.cond(
             State.dirty,
             rx.el.span(
-                rx.el.span("● ", class_name="unsaved-dot"), copy.UNSAVED, class_name="soft nowrap"
+                rx.el.span("● ", class_name="unsaved-dot"),
+                copy.UNSAVED,
+                class_name="soft nowrap",
+                custom_attrs={"data-unsaved": ""},
             ),
         ),
         rx.el.div(

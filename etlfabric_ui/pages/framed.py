@@ -35,6 +35,7 @@ PROPS = FrameProps(
     email=Shell.email,
     orgs=Shell.orgs,
     suspended=Shell.suspended,
+    contact=Shell.contact,
     as_operator=Shell.entered_as_operator,
     is_operator=Shell.is_operator,
     zone=Shell.zone,

@@ -16,7 +16,7 @@ from etlfabric_ui.components.elements import (
     state_icon,
     time,
 )
-from etlfabric_ui.components.frame import heading
+from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.results import closes
 from etlfabric_ui.components.tables import table
@@ -50,6 +50,7 @@ def lineage() -> rx.Component:
             retry=State.load,
             overview=routes.to(routes.OVERVIEW, org_slug=Shell.org),
         ),
+        addressed(State.address),
     )
 
 

@@ -8,7 +8,7 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import badge, button, link_button, mark, search, spark, time
-from etlfabric_ui.components.frame import heading
+from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.tables import choose, table, ticker
 from etlfabric_ui.pages.framed import EDITORS_CONNECT, editors_only, framed
@@ -41,7 +41,11 @@ def connections() -> rx.Component:
                 state.total > 0,
                 rx.el.div(
                     rx.el.div(
-                        search("Search connections", on_change=state.search.debounce(200)),
+                        search(
+                            "Search connections",
+                            default_value=state.q,
+                            on_change=state.search.debounce(200),
+                        ),
                         class_name="toolbar",
                     ),
                     rx.cond(
@@ -55,6 +59,7 @@ def connections() -> rx.Component:
             ),
             retry=state.load,
         ),
+        addressed(state.query),
     )
 
 
@@ -99,6 +104,7 @@ def pipelines() -> rx.Component:
             ),
             retry=state.load,
         ),
+        addressed(state.query),
         ticker(2000, state.poll),
     )
 
@@ -156,6 +162,7 @@ def runs() -> rx.Component:
             ),
             retry=state.load,
         ),
+        addressed(state.query),
         ticker(2000, state.poll),
     )
 

@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal
 from etlfabric_ui.components.elements import badge, button, link_button, search, state_icon, time
-from etlfabric_ui.components.frame import heading
+from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads, skeleton
 from etlfabric_ui.components.tables import Head, table, ticker
 from etlfabric_ui.pages.framed import framed
@@ -67,6 +67,7 @@ def orgs() -> rx.Component:
             ),
             retry=Orgs.load,
         ),
+        addressed(Orgs.query),
     )
 
 
@@ -114,6 +115,7 @@ def org() -> rx.Component:
                     class_name="kv",
                 ),
                 _share(),
+                _quota(),
                 class_name="stack sections",
             ),
             retry=Org.load,
@@ -187,6 +189,25 @@ def _share() -> rx.Component:
     )
 
 
+def _quota() -> rx.Component:
+    return part(
+        "Quota",
+        rx.form(
+            rx.el.div(
+                _number("rows_limit", "Rows a month", Org.rows_limit, required=False),
+                _number("storage_limit", "Storage in GB", Org.storage_limit, required=False),
+                button("Save quota", type="submit"),
+                class_name="inline-form",
+            ),
+            refusal(Org, "quota"),
+            on_submit=Org.set_quota,
+            class_name="form",
+        ),
+        rx.el.p("Used: ", Org.used, class_name="soft"),
+        text=strings.QUOTA,
+    )
+
+
 def _asked(heads: list[Head], controls: list[Head]) -> rx.Component:
     return rx.el.div(
         part("Processes", table(heads, rx.foreach(Fleet.processes, _process), "Processes")),
@@ -245,7 +266,7 @@ def _process(row: Any) -> rx.Component:
     )
 
 
-def _number(name: str, label: str, value: Any) -> rx.Component:
+def _number(name: str, label: str, value: Any, *, required: bool = True) -> rx.Component:
     control = rx.el.input(
         id=name,
         name=name,
@@ -254,6 +275,6 @@ def _number(name: str, label: str, value: Any) -> rx.Component:
         input_mode="numeric",
         class_name="input",
         auto_complete="off",
-        required=True,
+        required=required,
     )
     return labeled(label, control, name)

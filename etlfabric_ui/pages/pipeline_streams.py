@@ -8,9 +8,11 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, link_button, state_icon
+from etlfabric_ui.components.frame import addressed
 from etlfabric_ui.components.modal import dialog
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.streams import stream_drawer, stream_table
+from etlfabric_ui.components.tables import differences
 from etlfabric_ui.pages.framed import editors_only
 from etlfabric_ui.state.pipeline import PipelineState
 from etlfabric_ui.state.pipeline_streams import PipelineStreams
@@ -46,6 +48,7 @@ def streams_tab() -> rx.Component:
     content = rx.cond(State.loads, rx.cond(State.found > 0, table, never), nothing)
     return rx.fragment(
         loads(State.loaded, State.problem, content, retry=State.load),
+        addressed(State.query),
         stream_drawer(
             State,
             rx.cond(State.detail.name != State.reloading, _actions()),
@@ -118,16 +121,28 @@ def _edits() -> rx.Component:
                 role="alert",
             ),
         ),
+        differences(State.conflict),
         rx.el.p(
             rx.cond(State.edited == 1, "1 change. ", f"{State.edited} changes. "),
             class_name="strong",
         ),
         rx.el.ul(rx.foreach(State.effects, lambda said: rx.el.li(said)), class_name="stack tight"),
         rx.el.div(
-            button("Discard", on_click=State.discard),
-            editors_only(save, rx.fragment()),
+            button(
+                rx.cond(
+                    State.refused.code == "edited_meanwhile",
+                    rx.el.span(strings.TAKE_THEIRS),
+                    rx.el.span("Discard"),
+                ),
+                on_click=State.discard,
+            ),
+            rx.cond(
+                State.refused.code == "edited_meanwhile",
+                button(strings.SAVE_OVER, on_click=State.save_over),
+                editors_only(save, rx.fragment()),
+            ),
             class_name="foot-actions",
         ),
         class_name="notice column edits",
-        custom_attrs={"aria-label": "Changes that are not saved"},
+        custom_attrs={"aria-label": "Changes that are not saved", "data-unsaved": ""},
     )

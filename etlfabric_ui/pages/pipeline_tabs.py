@@ -178,13 +178,7 @@ def settings_tab() -> rx.Component:
     )
     return rx.el.div(
         rx.cond(Head.saved != "", rx.el.p(Head.saved, class_name="notice", role="status")),
-        rx.el.dl(
-            rx.el.dt("Name"),
-            rx.el.dd(Head.name),
-            rx.el.dt("Tables start with"),
-            rx.el.dd(rx.cond(Head.prefix != "", rx.el.code(Head.prefix), "—")),
-            class_name="kv",
-        ),
+        rx.el.section(rx.el.h2("Name"), _name(), class_name="stack"),
         rx.el.section(rx.el.h2("New columns at the source"), _policy(), class_name="stack"),
         rx.el.section(rx.el.h2("dbt models"), selector, class_name="stack"),
         rx.el.section(
@@ -198,6 +192,44 @@ def settings_tab() -> rx.Component:
             class_name="stack start",
         ),
         class_name="stack sections narrow-form",
+    )
+
+
+def _name() -> rx.Component:
+    return rx.el.form(
+        rx.el.div(
+            rx.el.label("Name", html_for="pipeline-name"),
+            rx.el.input(
+                id="pipeline-name",
+                name="name",
+                key=Head.name,
+                default_value=Head.name,
+                required=True,
+                class_name="input",
+                auto_complete="off",
+                custom_attrs={
+                    "aria-describedby": "pipeline-name-help pipeline-name-error",
+                    "aria-invalid": rx.cond(Head.name_error != "", "true", "false"),
+                },
+            ),
+            rx.el.span(
+                strings.RENAME_HELP,
+                rx.cond(
+                    Head.prefix != "",
+                    rx.fragment(" Its tables start with ", rx.el.code(Head.prefix), "."),
+                ),
+                id="pipeline-name-help",
+                class_name="help",
+            ),
+            rx.el.span(Head.name_error, id="pipeline-name-error", class_name="err"),
+            class_name="field",
+        ),
+        editors_only(
+            button("Rename", type="submit"),
+            button("Rename", refused="Editors can change pipelines."),
+        ),
+        on_submit=Head.rename,
+        class_name="stack start-button",
     )
 
 

@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import badge, button, icon, link_button, state_icon
 from etlfabric_ui.components.frame import heading, titled
-from etlfabric_ui.components.panels import loads
+from etlfabric_ui.components.panels import copies, loads
 from etlfabric_ui.components.tables import ticker
 from etlfabric_ui.pages.framed import editors_only, framed
 from etlfabric_ui.pages.run_log import log
@@ -53,6 +53,8 @@ def run() -> rx.Component:
 def _actions() -> rx.Component:
     retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry)
     return rx.fragment(
+        _neighbor(State.before, "Previous run", "chevron-left", "["),
+        _neighbor(State.after, "Next run", "chevron-right", "]"),
         rx.cond(
             State.live,
             editors_only(_cancel(), button("Cancel run", refused="Editors can cancel runs.")),
@@ -75,6 +77,20 @@ def _actions() -> rx.Component:
                 rel="noopener",
                 class_name="btn",
             ),
+        ),
+    )
+
+
+def _neighbor(run_id: Any, label: str, shape: str, key: str) -> rx.Component:
+    return rx.cond(
+        run_id != "",
+        rx.link(
+            icon(shape),
+            href=f"/o/{Shell.org}/runs/{run_id}",
+            class_name="btn ghost icon",
+            unstyled=True,
+            title=f"{label}  {key}",
+            custom_attrs={"aria-label": label, "data-key": key},
         ),
     )
 
@@ -153,16 +169,8 @@ def _failed() -> rx.Component:
                 rx.cond(
                     State.error.href != "",
                     link_button(State.error.action, State.error.href, "primary"),
-                    rx.cond(
-                        State.error.code == "unforeseen",
-                        rx.el.button(
-                            rx.el.span("Copy reference"),
-                            type="button",
-                            class_name="btn",
-                            custom_attrs={"data-do": "copy", "data-copy": State.error.message},
-                        ),
-                    ),
                 ),
+                copies(State.error),
                 editors_only(retry, button("Retry", refused="Editors can start runs.")),
                 class_name="actions",
             ),

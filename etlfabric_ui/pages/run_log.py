@@ -34,7 +34,7 @@ def log() -> rx.Component:
                 "data-total": State.log_total,
                 "data-at": State.at_line,
                 "data-query": State.query,
-                "aria-label": "Log, times in UTC",
+                "aria-label": f"Log, times in {Shell.zone}",
             },
         ),
         rx.el.footer(
@@ -45,7 +45,7 @@ def log() -> rx.Component:
                 class_name="btn ghost small-btn log-new",
                 custom_attrs={"data-do": "log-follow"},
             ),
-            rx.el.span("times in UTC"),
+            rx.el.span("times in ", Shell.zone),
             class_name="row pad soft small",
         ),
         class_name="panel log-panel",

@@ -8,6 +8,7 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, link_button, state_icon, time
+from etlfabric_ui.components.frame import addressed
 from etlfabric_ui.components.panels import empty
 from etlfabric_ui.components.tables import choose, table
 from etlfabric_ui.pages.settings import part, section
@@ -40,6 +41,7 @@ def audit() -> rx.Component:
     return section(
         "audit",
         Audit,
+        addressed(Audit.query),
         rx.el.div(
             choose("What", Audit.domain, DOMAINS, Audit.filter),
             button("Download CSV", icon_name="download", on_click=Audit.download),

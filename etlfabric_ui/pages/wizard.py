@@ -10,7 +10,7 @@ from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, icon, link_button, mark, search, state_icon
 from etlfabric_ui.components.form import fold, schema_field
 from etlfabric_ui.components.frame import heading
-from etlfabric_ui.components.panels import problem_panel, skeleton
+from etlfabric_ui.components.panels import copies, problem_panel, skeleton
 from etlfabric_ui.components.schedule import schedule_fields
 from etlfabric_ui.components.streams import stream_drawer, stream_table
 from etlfabric_ui.pages.framed import framed
@@ -168,6 +168,7 @@ def _details() -> rx.Component:
             key=State.form_key.to_string(),
             on_submit=State.test,
             no_validate=False,
+            custom_attrs={"data-guard": ""},
         ),
         _guide(),
         class_name="split",
@@ -263,6 +264,7 @@ def _checks() -> rx.Component:
                     rx.el.div(
                         rx.el.p(State.verdict.message, class_name="strong"),
                         rx.el.p(State.verdict.remedy),
+                        rx.el.div(copies(State.verdict), class_name="actions"),
                         role="alert",
                     ),
                 ),

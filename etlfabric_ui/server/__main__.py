@@ -81,8 +81,9 @@ def page_of(path: str) -> str | None:
     parts = path.strip("/").split("/")
     for route in routes.WITH_PARTS:
         wanted = route.strip("/").split("/")
-        if wanted[-1].startswith("[[..."):  # any number of parts
-            wanted = [*wanted[:-1], *("[]" for _ in parts[len(wanted) - 1 :])]
+        if wanted[-1].startswith("[["):  # any number of parts, or one part at most
+            most = None if wanted[-1].startswith("[[...") else len(wanted)
+            wanted = [*wanted[:-1], *("[]" for _ in parts[len(wanted) - 1 : most])]
         if len(wanted) == len(parts) and all(
             want.startswith("[") or want == part for want, part in zip(wanted, parts, strict=True)
         ):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode, urlsplit
 from zoneinfo import available_timezones
 
 import reflex as rx
 
 from etlfabric_dagster import clock
+from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import FabricError
 from etlfabric_ui import formats
 from etlfabric_ui.state.zones import local, zone
@@ -43,10 +44,23 @@ class FormsState(PageState, mixin=True):
         self.problem = Problem()
 
 
+def dagster_at(page_url: str) -> str:
+    """Where the browser of this page reaches Dagster: as it is set, or at the page's own host."""
+    if settings.public_dagster_url:
+        return settings.public_dagster_url.rstrip("/")
+    url = urlsplit(page_url)
+    return f"{url.scheme or 'http'}://{url.hostname or 'localhost'}:{settings.dagster_port}"
+
+
 def spoken(remedy: str) -> str:
     """A remedy without its command: the panel never shows one."""
     before, _, command = remedy.partition(": etlfabric ")
     return f"{before}." if command else "" if "`etlfabric " in remedy else remedy
+
+
+def query_of(**facts: str) -> str:
+    """What a page shows, as its URL's query: panel.js puts it there, and nothing is loaded anew."""
+    return urlencode({name: value for name, value in facts.items() if value})
 
 
 def browser_zone(cookies: str | None) -> str:

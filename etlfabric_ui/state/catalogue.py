@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,12 @@ SQL = "sql_database"
 
 def tiles(*, operator: bool) -> list[Tile]:
     """Every connector; one for operators is shown, and locked for others."""
+    return list(_tiles(operator))
+
+
+@cache
+def _tiles(operator: bool) -> tuple[Tile, ...]:
+    """Put together once a process: listing the registry makes every connector's schemas."""
     found: list[Tile] = []
     for one in registry.list():
         if one.name == SQL:
@@ -35,7 +42,7 @@ def tiles(*, operator: bool) -> list[Tile]:
         locked = one.operators_only and not operator
         mark = mark_of(one.name, one.group)
         found.append(Tile(one.name, one.title, one.group, mark, one.description, locked))
-    return found
+    return tuple(found)
 
 
 def choice(key: str) -> tuple[str, Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etlfabric_dagster.schemas.streams import CheckResult
+from etlfabric_ui import remedies
 from etlfabric_ui.state.guards import spoken
 from etlfabric_ui.views import Problem, Step
 
@@ -57,6 +58,7 @@ def verdict_of(result: CheckResult | None, edit: str = "") -> Problem:
         return Problem()
     field, action = REMEDIES.get(result.code, ("", "Edit connection"))
     href = f"{edit}&field={field}" if edit and field else edit
-    return Problem(
+    found = Problem(
         "error", result.cause, spoken(result.remedy), result.code, href=href, action=action
     )
+    return remedies.with_copy(found, {"grant": result.grant})

@@ -12,7 +12,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_dagster.connectors import registry
-from etlfabric_dagster.errors import FabricError, InvalidInputError
+from etlfabric_dagster.errors import EditedMeanwhileError, FabricError, InvalidInputError
 from etlfabric_dagster.schemas.connections import ConnectionOut
 from etlfabric_dagster.schemas.discovered import OfferedStream, StreamFilter
 from etlfabric_dagster.schemas.people import Role
@@ -22,7 +22,16 @@ from etlfabric_ui import formats, forms, routes, strings
 from etlfabric_ui.state import catalogue, checks
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
-from etlfabric_ui.views import Fact, FieldView, FoldView, FoundRow, Moment, Problem, Step
+from etlfabric_ui.views import (
+    Difference,
+    Fact,
+    FieldView,
+    FoldView,
+    FoundRow,
+    Moment,
+    Problem,
+    Step,
+)
 
 PAGE = 50
 TABS = ("overview", "edit", "streams")
@@ -48,6 +57,8 @@ class ConnectionState(PageState, rx.State):
     form_key: int = 0
     refused: Problem = Problem()
     """Why the last change was not saved."""
+    conflict: list[Difference] = []
+    """Somebody saved another version meanwhile: where it differs from what was sent."""
     saved: str = ""
     streams: list[FoundRow] = []
     found: int = 0
@@ -60,6 +71,8 @@ class ConnectionState(PageState, rx.State):
     _next: str = ""
     _values: dict[str, str] = {}
     _anyway: bool = False
+    _version: str = ""
+    """Of what the form was filled from."""
 
     @rx.var
     def has_back(self) -> bool:
@@ -91,6 +104,7 @@ class ConnectionState(PageState, rx.State):
         if wanted != self.name:
             self.loaded, self.name = False, wanted
         self.problem, self.refused, self.busy, self.deleting = Problem(), Problem(), "", False
+        self.conflict = []
         self.tab = query.get("tab", "") if query.get("tab", "") in TABS else "overview"
         self.q, self._pages, self._values, self._anyway = query.get("q", "")[:60], [], {}, False
         await self._read(visit, query.get("field", ""))
@@ -111,7 +125,7 @@ class ConnectionState(PageState, rx.State):
     async def save(self, visit: Visit, given: dict[str, Any]) -> AsyncIterator[Any]:
         """Try the change first, and keep it if it works."""
         anyway, self._anyway = self._anyway, False
-        self.busy, self.saved, self.refused = "save", "", Problem()
+        self.busy, self.saved, self.refused, self.conflict = "save", "", Problem(), []
         yield
         if await self._save(visit, given, anyway=anyway) and not anyway:
             self.busy = "discover"
@@ -125,6 +139,21 @@ class ConnectionState(PageState, rx.State):
     async def insist(self, _visit: Visit) -> None:
         """The save that follows keeps the change though its test failed."""
         self._anyway = True
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def save_over(self, visit: Visit) -> None:
+        """The save that follows replaces what somebody else saved meanwhile."""
+        async with org_scope(visit.actor, visit.org) as scope:
+            self._version = connections.version_of(await connections.get(scope, self.name))
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def take_theirs(self, visit: Visit) -> None:
+        """The form as it is saved now."""
+        self._values, self.refused, self.conflict = {}, Problem(), []
+        self.form_key += 1
+        await self._read(visit)
 
     @rx.event
     @guarded(Role.EDITOR)
@@ -222,10 +251,17 @@ class ConnectionState(PageState, rx.State):
             config = _trusting_as_before(one.config, config)
             if anyway:
                 async with org_scope(visit.actor, visit.org) as scope:
-                    await connections.update(scope, one.name, config=config, secrets=secrets)
+                    await connections.update(
+                        scope, one.name, config=config, secrets=secrets, expected=self._version
+                    )
             else:
                 result = await connections.try_update(
-                    visit.actor, visit.org, one.name, config=config, secrets=secrets
+                    visit.actor,
+                    visit.org,
+                    one.name,
+                    config=config,
+                    secrets=secrets,
+                    expected=self._version,
                 )
                 if not result.ok:
                     self.refused = checks.verdict_of(result)
@@ -235,6 +271,11 @@ class ConnectionState(PageState, rx.State):
         except forms.FormError as exc:
             self._lay_out(one, {exc.name: exc.message})
             return False
+        except EditedMeanwhileError as exc:
+            self.refused = problem_of(exc)
+            self.conflict = self._differences(forms.values_of(one.config))
+            self._lay_out(one, {})
+            return False
         except FabricError as exc:
             self._blame(one, exc)
             return False
@@ -242,6 +283,13 @@ class ConnectionState(PageState, rx.State):
         self._values, self.form_key = {}, self.form_key + 1
         await self._read(visit)
         return True
+
+    def _differences(self, theirs: Mapping[str, str]) -> list[Difference]:
+        shown = [*self.fields, *(found for fold in self.folds for found in fold.fields)]
+        pairs = [
+            (one.label, theirs.get(one.name, ""), self._values.get(one.name, "")) for one in shown
+        ]
+        return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
 
     def _blame(self, one: ConnectionOut, exc: FabricError) -> None:
         """An error goes to its field, or above the buttons."""
@@ -258,6 +306,8 @@ class ConnectionState(PageState, rx.State):
 
     def _lay_out(self, one: ConnectionOut, errors: Mapping[str, str]) -> None:
         spec = registry.get(one.connector).spec
+        if not self._values:
+            self._version = connections.version_of(one)
         self.fields, self.folds = forms.layout(
             spec.config_schema,
             spec.secrets_schema,

@@ -18,13 +18,15 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.state import results
-from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.dbt_models import NODE_STATES, completions_of, href_of
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
 from etlfabric_ui.views import Cell, ColumnHead, Problem, TableRef
 from etlfabric_ui.views_data import ColumnRow, Completion, FilterChip, ProfileRow, TableFacts
 
 PAGE = 100
+COLUMNS = 50
+"""Shown beside each other; the others by a press."""
 SCHEMAS = ("marts", "staging", "raw")
 TABLES = 500
 """Listed in the tree; the search finds the others."""
@@ -48,6 +50,11 @@ class DataState(PageState, rx.State):
     error: Problem = Problem()
 
     columns: list[ColumnHead] = []
+    shown_columns: list[ColumnHead] = []
+    columns_said: str = ""
+    """“Columns 1–50 of 212”, where not all are shown."""
+    more_columns: bool = False
+    first_column: int = 0
     rows: list[list[Cell]] = []
     shown: str = ""
     more: bool = False
@@ -57,6 +64,8 @@ class DataState(PageState, rx.State):
     chips: list[FilterChip] = []
     filter_column: str = ""
     filter_kind: str = "contains"
+    address: str = ""
+    """Tab, order and filters, as the URL's query."""
     cell_title: str = ""
     cell_text: str = ""
 
@@ -112,7 +121,7 @@ class DataState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def sort(self, visit: Visit, column: str) -> Any:
+    async def sort(self, visit: Visit, column: str) -> None:
         """By a column: upwards, downwards, and back to no order."""
         if column != self.order_by:
             self.order_by, self.descending = column, False
@@ -120,24 +129,24 @@ class DataState(PageState, rx.State):
             self.descending = True
         else:
             self.order_by, self.descending = "", False
-        return self._to_url(visit)
+        await self._from_the_first(visit)
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def add_filter(self, visit: Visit, form: dict[str, Any]) -> Any:
+    async def add_filter(self, visit: Visit, form: dict[str, Any]) -> None:
         """Keep rows by a column."""
         one = {key: str(form.get(key, ""))[:500] for key in ("column", "kind", "value")}
         if one["kind"] in copy.FILTERS and one["column"] in [head.name for head in self.columns]:
             kept = [old for old in self._filters if old["column"] != one["column"]]
             self._filters = [*kept, one]
-        return self._to_url(visit)
+        await self._from_the_first(visit)
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def drop_filter(self, visit: Visit, column: str) -> Any:
+    async def drop_filter(self, visit: Visit, column: str) -> None:
         """Without the filter of a column; "" drops all."""
         self._filters = [one for one in self._filters if column and one["column"] != column]
-        return self._to_url(visit)
+        await self._from_the_first(visit)
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -151,12 +160,22 @@ class DataState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
+    async def turn_columns(self, visit: Visit, by: int) -> None:
+        """The columns behind or before."""
+        wanted = self.first_column + (COLUMNS if by > 0 else -COLUMNS)
+        if 0 <= wanted < len(self.columns):
+            self.first_column = wanted
+            self._show_columns()
+            await self._read_rows(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
     async def open_cell(self, visit: Visit, row: int, column: int) -> None:
         """One value, whole."""
         self.error = Problem()
-        if not (0 <= row < len(self._places) and 0 <= column < len(self.columns)):
+        if not (0 <= row < len(self._places) and 0 <= column < len(self.shown_columns)):
             return
-        name = self.columns[column].name
+        name = self.shown_columns[column].name
         schema, _, table = self.table.partition(".")
         if self._places[row]:
             try:
@@ -309,6 +328,9 @@ class DataState(PageState, rx.State):
         self.keep = f"{visit.actor.user_id}:{visit.org}"
         self.facts = _facts(visit.org, detail, node)
         self.columns = results.heads(detail.column_list)
+        if self.first_column >= len(self.columns):
+            self.first_column = 0
+        self._show_columns()
         self.column_rows = [
             ColumnRow(
                 one.name,
@@ -326,6 +348,13 @@ class DataState(PageState, rx.State):
         ]
 
     _estimate: int | None = None
+
+    def _show_columns(self) -> None:
+        first, total = self.first_column, len(self.columns)
+        self.shown_columns = self.columns[first:][:COLUMNS]
+        last = first + len(self.shown_columns)
+        self.columns_said = f"Columns {first + 1}–{last} of {total}" if total > COLUMNS else ""
+        self.more_columns = last < total
 
     async def _read_tab(self, visit: Visit) -> None:
         if self.tab == "rows":
@@ -350,9 +379,10 @@ class DataState(PageState, rx.State):
             self.more = False
             return
         self.error = Problem()
-        right = [head.right for head in self.columns]
+        right = [head.right for head in self.shown_columns]
+        span = slice(self.first_column, self.first_column + COLUMNS)
         self.rows = [
-            [results.cell(value, num) for value, num in zip(row, right, strict=True)]
+            [results.cell(value, num) for value, num in zip(row[span], right, strict=True)]
             for row in found.rows
         ]
         self._places, self._next = list(found.places), found.next or ""
@@ -372,29 +402,34 @@ class DataState(PageState, rx.State):
         self.order_by = column if column in names else ""
         self.descending = bool(self.order_by) and sort.startswith("-")
         self._filters = [one for one in _filters(given.get("where", "")) if one["column"] in names]
+        if not self.filter_column and names:
+            self.filter_column = names[0]
+        self._begin()
+
+    async def _from_the_first(self, visit: Visit) -> None:
+        """In another order or by other filters."""
+        self.error = Problem()
+        self._begin()
+        await self._read_rows(visit)
+
+    def _begin(self) -> None:
         self.chips = [
             FilterChip(one["column"], f"{one['column']} {copy.FILTERS[one['kind']]} {one['value']}")
             for one in self._filters
         ]
         self._cursors, self.page_number = [], 0
-        if not self.filter_column and names:
-            self.filter_column = names[0]
-
-    def _to_url(self, visit: Visit) -> Any:
-        schema, _, name = self.table.partition(".")
-        wanted = {
-            "sort": ("-" if self.descending else "") + self.order_by,
-            "where": json.dumps(self._filters) if self._filters else "",
-        }
-        given = urlencode({key: value for key, value in wanted.items() if value})
-        base = f"{routes.to(routes.DATA, org_slug=visit.org)}/{schema}/{quote(name)}"
-        return rx.redirect(f"{base}?{given}" if given else base, replace=True)
+        self.address = query_of(
+            tab="" if self.tab == "rows" else self.tab,
+            sort=("-" if self.descending else "") + self.order_by,
+            where=json.dumps(self._filters) if self._filters else "",
+        )
 
     def _forget(self) -> None:
         self.rows, self.profile_rows, self.query_rows, self.query_columns = [], [], [], []
         self.profiled = self.query_said = self.size = self.shown = self.filter_column = ""
         self.cell_title = self.cell_text = self.busy = ""
         self._asked += 1
+        self.first_column = 0
 
 
 def _named(url: str) -> tuple[str, str]:

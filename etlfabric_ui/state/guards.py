@@ -20,6 +20,7 @@ from uuid import UUID
 import reflex as rx
 from reflex.istate.proxy import StateProxy
 
+from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import (
     FabricError,
     NotFoundError,
@@ -30,7 +31,7 @@ from etlfabric_dagster.logs import log
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import sessions
 from etlfabric_dagster.services.scope import Actor, org_scope
-from etlfabric_ui import routes, strings
+from etlfabric_ui import remedies, routes, strings
 from etlfabric_ui.state.base import spoken
 from etlfabric_ui.state.zones import use_zone
 from etlfabric_ui.views import Problem
@@ -111,7 +112,8 @@ def problem_of(error: FabricError) -> Problem:
     if isinstance(error, NotFoundError):
         return Problem("missing", strings.MISSING, code=error.code)
     kind = "permission" if isinstance(error, PermissionDeniedError) else "error"
-    return Problem(kind, error.message, spoken(error.remedy), error.code)
+    said = Problem(kind, error.message, spoken(error.remedy), error.code)
+    return remedies.with_copy(said, error.where, settings.operator_contact or "")
 
 
 def _single(handler: Callable[..., Any], needs: Role | None, operator: bool) -> Callable[..., Any]:
@@ -160,7 +162,8 @@ def _refuse(state: Any, handler: Callable[..., Any], exc: Exception) -> Any:
         reference = secrets.token_hex(3).upper()
         log.error("ui.unforeseen", handler=handler.__qualname__, ref=reference, exc_info=exc)
         said = strings.UNFORESEEN.format(reference=reference)
-        state.problem = Problem("error", said, strings.UNFORESEEN_REMEDY, "error", reference)
+        unforeseen = Problem("error", said, strings.UNFORESEEN_REMEDY, "error", reference)
+        state.problem = remedies.with_copy(unforeseen, {})
     if hasattr(state, "busy"):
         state.busy = ""
     return None

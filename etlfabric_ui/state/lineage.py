@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
-from urllib.parse import urlencode
 
 import reflex as rx
 
@@ -15,7 +13,7 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import routes
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.state import graph_layout
-from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.dbt_models import NODE_STATES, href_of
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.views import Moment, Problem
@@ -48,6 +46,8 @@ class LineageState(PageState, rx.State):
     matches: list[str] = []
     folded: bool = False
     as_list: bool = False
+    address: str = ""
+    """All of these, as the URL's query."""
     open_id: str = ""
     open_name: str = ""
     open_state: str = ""
@@ -70,6 +70,9 @@ class LineageState(PageState, rx.State):
         self.only = query.get("state", "") if query.get("state") in ("failed", "late") else ""
         self.pipeline = query.get("pipeline", "")[:100]
         self.as_list = query.get("view") == "list"
+        await self._read(visit)
+
+    async def _read(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:
             whole = await lineage.graph(scope)
             shown = whole
@@ -83,6 +86,13 @@ class LineageState(PageState, rx.State):
         if self.folded:
             shown = fold(shown)
         self._draw(shown)
+        self.address = query_of(
+            focus=self.focus,
+            hops="" if self.hops == HOPS else str(self.hops),
+            state=self.only,
+            pipeline=self.pipeline,
+            view="list" if self.as_list else "",
+        )
         self.open_id, self.loaded = "", True
 
     @rx.event
@@ -95,20 +105,19 @@ class LineageState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def look(self, visit: Visit, focus: str, hops: int, only: str, pipeline: str) -> Any:
+    async def look(self, visit: Visit, focus: str, hops: int, only: str, pipeline: str) -> None:
         """Another part of the graph, in the URL."""
-        wanted = {"focus": focus, "hops": "" if hops == HOPS else str(hops), "state": only}
-        wanted |= {"pipeline": pipeline, "view": "list" if self.as_list else ""}
-        given = urlencode({key: value for key, value in wanted.items() if value})
-        base = routes.to(routes.LINEAGE, org_slug=visit.org)
-        return rx.redirect(f"{base}?{given}" if given else base, replace=True)
+        self.focus, self.query, self.matches = focus[:300], "", []
+        self.hops = min(MAX_HOPS, max(1, hops))
+        self.only, self.pipeline = only if only in ("failed", "late") else "", pipeline[:100]
+        await self._read(visit)
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def toggle_list(self, visit: Visit) -> Any:
+    async def toggle_list(self, visit: Visit) -> None:
         """Graph or list."""
         self.as_list = not self.as_list
-        return type(self).look(self.focus, self.hops, self.only, self.pipeline)  # pyright: ignore
+        await self._read(visit)
 
     @rx.event
     @guarded(Role.VIEWER)

@@ -14,7 +14,7 @@ from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.services import connections, overview, pipelines, runs
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes, strings
-from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.catalogue import mark_of, title_of
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import undoable
@@ -29,13 +29,26 @@ class ConnectionsState(PageState, rx.State):
 
     rows: list[ConnectionRow] = []
     q: str = ""
+    query: str = ""
+    """The filter, as the URL's query."""
     total: int = 0
 
     @rx.event
     @guarded(Role.VIEWER)
     async def load(self, visit: Visit) -> None:
-        """Read all of them."""
+        """Read those that the URL asks for."""
         self.problem = Problem()
+        self.q = self.router.url.query_parameters.get("q", "")[:60]
+        await self._read(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
+    async def search(self, visit: Visit, q: str) -> None:
+        """Keep those whose name contains it."""
+        self.q = q[:60]
+        await self._read(visit)
+
+    async def _read(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:
             found = (await connections.list_connections(scope)).items
             used: dict[str, list[str]] = {}
@@ -44,14 +57,8 @@ class ConnectionsState(PageState, rx.State):
         self.total = len(found)
         shown = [one for one in found if self.q.lower() in one.name]
         self.rows = [_connection(one, used.get(one.name, [])) for one in shown]
+        self.query = query_of(q=self.q)
         self.loaded = True
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def search(self, _visit: Visit, q: str) -> rx.event.EventSpec:
-        """Keep those whose name contains it."""
-        self.q = q[:60]
-        return type(self).load()  # pyright: ignore[reportReturnType, reportCallIssue]
 
 
 class PipelinesState(PageState, rx.State):
@@ -60,6 +67,8 @@ class PipelinesState(PageState, rx.State):
     rows: list[PipelineRow] = []
     q: str = ""
     status: str = ""
+    query: str = ""
+    """The filters, as the URL's query."""
     total: int = 0
 
     @rx.event
@@ -79,11 +88,10 @@ class PipelinesState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def filter(self, visit: Visit, q: str, status: str) -> Any:
+    async def filter(self, visit: Visit, q: str, status: str) -> None:
         """Filters stand in the URL, so that the view can be sent to a colleague."""
         self.q, self.status = q[:60], status
         await self._read(visit)
-        return _replace(routes.to(routes.PIPELINES, org_slug=visit.org), q=q[:60], status=status)
 
     @rx.event
     @guarded(Role.EDITOR)
@@ -115,6 +123,7 @@ class PipelinesState(PageState, rx.State):
             if self.q.lower() in one.name and self.status in ("", str(one.state))
         ]
         rows = [_pipeline(one) for one in shown[: 2 * PAGE]]
+        self.query = query_of(q=self.q, status=self.status)
         if rows != self.rows or not self.loaded:
             self.rows = rows
         self.loaded = True
@@ -128,6 +137,8 @@ class RunsState(PageState, rx.State):
     pipeline: str = ""
     cursor: str = ""
     next_cursor: str = ""
+    query: str = ""
+    """The filters, as the URL's query."""
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -148,12 +159,10 @@ class RunsState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def filter(self, visit: Visit, status: str, pipeline: str) -> Any:
+    async def filter(self, visit: Visit, status: str, pipeline: str) -> None:
         """Back to the first page, with these filters in the URL."""
         self.status, self.pipeline, self.cursor = status, pipeline[:60], ""
         await self._read(visit)
-        base = routes.to(routes.RUNS, org_slug=visit.org)
-        return _replace(base, status=status, pipeline=pipeline[:60])
 
     async def _read(self, visit: Visit) -> None:
         known = self.status in tuple(RunStatus)
@@ -169,12 +178,8 @@ class RunsState(PageState, rx.State):
         if rows != self.rows or not self.loaded:
             self.rows = rows
         self.next_cursor = page.next or ""
+        self.query = query_of(status=self.status, pipeline=self.pipeline, cursor=self.cursor)
         self.loaded = True
-
-
-def _replace(base: str, **query: str) -> Any:
-    kept = "&".join(f"{name}={value}" for name, value in query.items() if value)
-    return rx.redirect(f"{base}?{kept}" if kept else base, replace=True)
 
 
 def _connection(one: ConnectionOut, used_by: list[str]) -> ConnectionRow:

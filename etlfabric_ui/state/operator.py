@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import reflex as rx
 
 from etlfabric_dagster import __version__
-from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import stack
 from etlfabric_dagster.embedded.stack import StackStatus
 from etlfabric_dagster.errors import FabricError, InvalidInputError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.schemas.fleet import FleetLoad, OrgCard
-from etlfabric_dagster.services import fleet, fleet_orgs, orgs
-from etlfabric_ui import formats, routes
-from etlfabric_ui.state.base import FormsState, PageState, browser_zone, moment
+from etlfabric_dagster.schemas.usage import QuotaState
+from etlfabric_dagster.services import fleet, fleet_orgs, orgs, quotas
+from etlfabric_dagster.services.scope import org_scope
+from etlfabric_ui import formats
+from etlfabric_ui.state.base import (
+    FormsState,
+    PageState,
+    browser_zone,
+    dagster_at,
+    moment,
+    query_of,
+)
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
 from etlfabric_ui.state.zones import use_zone
 from etlfabric_ui.views import Problem
 from etlfabric_ui.views_settings import FleetRow, OrgRow
 
+GB = 10**9
 ELSEWHERE = (
     "This install was not started by “up” on this machine, so its processes and controls cannot be "
     "asked from here. The queue above is read from the database."
@@ -49,6 +59,8 @@ class OperatorOrgsState(PageState, rx.State):
     q: str = ""
     cursor: str = ""
     next_cursor: str = ""
+    query: str = ""
+    """The filter, as the URL's query."""
     summary: str = ""
     exists: bool = False
 
@@ -63,18 +75,17 @@ class OperatorOrgsState(PageState, rx.State):
 
     @rx.event
     @guarded(None, operator=True)
-    async def search(self, visit: Visit, q: str) -> Any:
+    async def search(self, visit: Visit, q: str) -> None:
         """Those whose slug or name contains it; stands in the URL."""
         self.q, self.cursor = q[:60], ""
         await self._read(visit)
-        query = f"?q={quote(self.q)}" if self.q else ""
-        return rx.redirect(f"{routes.OPERATOR_ORGS}{query}", replace=True)
 
     async def _read(self, visit: Visit) -> None:
         use_zone(browser_zone(self.router.headers.cookie))
         found = await fleet_orgs.list_orgs(visit.actor, self.q, self.cursor or None)
         totals = (await fleet.status(visit.actor)).totals
         self.rows = [org_row(one) for one in found.items]
+        self.query = query_of(q=self.q, cursor=self.cursor)
         self.next_cursor, self.exists = found.next or "", totals.orgs > 0
         self.summary = (
             f"{formats.plural(totals.orgs, 'org')} · {totals.active} active · "
@@ -94,6 +105,11 @@ class OperatorOrgState(FormsState, rx.State):
     consequences: str = ""
     max_runs: str = ""
     weight: str = ""
+    rows_limit: str = ""
+    """Rows a month, as typed; "" = without limit."""
+    storage_limit: str = ""
+    """GB of tables, likewise."""
+    used: str = ""
 
     @rx.event
     @guarded(None, operator=True)
@@ -135,6 +151,24 @@ class OperatorOrgState(FormsState, rx.State):
         await self._read(visit)
         return done("Saved.")
 
+    @rx.event
+    @guarded(None, operator=True)
+    async def set_quota(self, visit: Visit, given: dict[str, Any]) -> Any:
+        """What it may use; an empty field is without limit."""
+        self._clear()
+        try:
+            gigabytes = _limit(given, "storage_limit")
+            await quotas.set_quota(
+                visit.actor,
+                self._target(),
+                rows_per_month=_rounded(_limit(given, "rows_limit")),
+                storage_bytes=_rounded(gigabytes * GB if gigabytes is not None else None),
+            )
+        except FabricError as exc:
+            return self._refuse("quota", exc)
+        await self._read(visit)
+        return done("Saved.")
+
     def _target(self) -> str:
         return str(getattr(self, "target_slug", "") or "")
 
@@ -143,6 +177,8 @@ class OperatorOrgState(FormsState, rx.State):
         found = await orgs.get(visit.actor, self._target())
         self.slug, self.name, self.state = found.slug, found.name, str(found.status)
         self.max_runs, self.weight = str(found.max_concurrent_runs), str(found.weight)
+        async with org_scope(visit.actor, found.slug) as scope:
+            self._show_quota(await quotas.state(scope.session, scope.org_id))
         cards = (await fleet_orgs.list_orgs(visit.actor, self.slug)).items
         self.card = next((org_row(one) for one in cards if one.slug == self.slug), self.card)
         would = await fleet_orgs.consequences(visit.actor, self.slug)
@@ -152,6 +188,15 @@ class OperatorOrgState(FormsState, rx.State):
             f"closes {formats.plural(would.logins, 'login')}. Data is kept."
         )
         self.loaded = True
+
+    def _show_quota(self, quota: QuotaState) -> None:
+        rows, size = quota.rows_per_month, quota.storage_bytes
+        self.rows_limit = formats.exact(rows) if rows else ""
+        self.storage_limit = f"{size / GB:g}" if size else ""
+        used = f"{formats.plural(quota.rows_used, 'row')} this month"
+        if quota.storage_used_bytes is not None:
+            used += f", {formats.size(quota.storage_used_bytes)} stored"
+        self.used = f"{used}. {' '.join(quota.warnings)}".strip()
 
 
 class FleetState(PageState, rx.State):
@@ -173,8 +218,7 @@ class FleetState(PageState, rx.State):
         self.problem = Problem()
         load = await fleet_orgs.load(visit.actor)
         self.sentence = queue_words(load)
-        host = urlsplit(str(self.router.url)).hostname or "localhost"
-        self.dagster = f"http://{host}:{settings.dagster_port}"
+        self.dagster = dagster_at(str(self.router.url))
         self.versions = f"ETL Fabric {__version__}"
         self.loaded = True
         return type(self).ask()  # pyright: ignore[reportCallIssue]
@@ -250,6 +294,22 @@ def control_rows(found: StackStatus) -> list[FleetRow]:
         for name, state in found.controls.items()
     ]
     return sorted(rows, key=lambda row: (row.state != "off", row.name))
+
+
+def _limit(given: dict[str, Any], name: str) -> Decimal | None:
+    """A number as people type it: “5,000,000”, “2.5”; nothing is no limit."""
+    text = re.sub(r"[,_\s]", "", str(given.get(name, "")))
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,15}(\.\d{1,6})?", text):
+        raise InvalidInputError(
+            f"“{text[:20]}” is no number.", "Write a number, or nothing for no limit.", field=name
+        )
+    return Decimal(text)
+
+
+def _rounded(limit: Decimal | None) -> int | None:
+    return None if limit is None else int(limit)
 
 
 def _whole(given: dict[str, Any], name: str) -> int:

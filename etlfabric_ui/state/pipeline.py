@@ -11,7 +11,7 @@ from etlfabric_dagster.schemas.health import PipelineHealth
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.pipelines import PipelineOut
 from etlfabric_dagster.schemas.streams import SchemaPolicy
-from etlfabric_dagster.services import edits, pipeline_health, pipelines, runs
+from etlfabric_dagster.services import edits, pipeline_health, pipelines, renaming, runs
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state.base import PageState, moment
@@ -41,6 +41,7 @@ class PipelineState(PageState, rx.State):
     failure: Problem = Problem()
     saved: str = ""
     selector_error: str = ""
+    name_error: str = ""
     deleting: bool = False
     delete_error: str = ""
 
@@ -54,6 +55,7 @@ class PipelineState(PageState, rx.State):
         tab = self.router.url.query_parameters.get("tab", "")
         self.tab = tab if tab in TABS else "streams"
         self.problem, self.busy, self.saved, self.deleting = Problem(), "", "", False
+        self.selector_error = self.name_error = ""
         await self._read(visit)
         self.loaded = True
 
@@ -94,6 +96,24 @@ class PipelineState(PageState, rx.State):
             )
             await self._read(visit)
             self.saved = strings.POLICY_SAVED
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def rename(self, visit: Visit, given: dict[str, Any]) -> Any:
+        """Another name; its address changes with it."""
+        new = str(given.get("name", "")).strip()
+        self.saved = self.name_error = ""
+        if new == self.name:
+            return None
+        try:
+            async with org_scope(visit.actor, visit.org) as scope:
+                await renaming.rename_pipeline(scope, self.name, new)
+        except FabricError as exc:
+            self.name_error = f"{exc.message} {spoken(exc.remedy)}".strip()
+            return None
+        here = routes.to(routes.PIPELINE, org_slug=visit.org, pipeline_name=new)
+        self.name = new
+        return [rx.redirect(f"{here}?tab=settings", replace=True), done(f"Renamed to {new}.")]
 
     @rx.event
     @guarded(Role.EDITOR)

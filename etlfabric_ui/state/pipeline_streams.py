@@ -8,7 +8,7 @@ from typing import Any
 
 import reflex as rx
 
-from etlfabric_dagster.errors import FabricError, NotFoundError
+from etlfabric_dagster.errors import EditedMeanwhileError, FabricError, NotFoundError
 from etlfabric_dagster.schemas.data import DataLayer
 from etlfabric_dagster.schemas.discovered import EditPlan
 from etlfabric_dagster.schemas.naming import shortened, snake_case
@@ -16,7 +16,6 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.pipelines import PipelineOut
 from etlfabric_dagster.schemas.runs import RunSelection, StreamResult
 from etlfabric_dagster.schemas.streams import (
-    ColumnInfo,
     DiscoveredStream,
     Discovery,
     LoadMode,
@@ -26,16 +25,15 @@ from etlfabric_dagster.services import connections, data, edits, pipelines, runs
 from etlfabric_dagster.services.scope import OrgScope, org_scope
 from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state import stream_words as words
-from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.edit_words import effects_of
-from etlfabric_ui.state.guards import Visit, guarded, spoken
+from etlfabric_ui.state.guards import Visit, guarded, problem_of, spoken
 from etlfabric_ui.state.stream_table import StreamTable
-from etlfabric_ui.views import Moment, Problem, StreamRow
+from etlfabric_ui.views import Difference, Moment, Problem, StreamRow
 
 LOOKED_AT = 5
 """So many of the last runs tell what became of a stream."""
 SAMPLES = 3
-LONG = 40
 PLAIN = {"succeeded": "succeeded", "unchanged": "unchanged", "failed": "failed"}
 
 
@@ -49,12 +47,17 @@ class PipelineStreams(StreamTable, PageState, rx.State):
     """Whether nobody has read the source's streams since the connection was changed."""
     effects: list[str] = []
     """What saving would do, in sentences."""
+    query: str = ""
+    """The filters, as the URL's query."""
     edited: int = 0
     refused: Problem = Problem()
+    conflict: list[Difference] = []
+    """Somebody saved other choices meanwhile: stream, theirs, one's own."""
     receipt: str = ""
     reloading: str = ""
     """Stream that someone asked to load from the start."""
     reload_says: str = ""
+    _version: str = ""
     _saved: dict[str, dict[str, Any]] = {}
     _connection: str = ""
     _prefix: str = ""
@@ -94,7 +97,16 @@ class PipelineStreams(StreamTable, PageState, rx.State):
         self.busy, self.refused, self.receipt = "save", Problem(), ""
         yield
         try:
-            await pipelines.update(visit.actor, visit.org, self.pipeline, streams=self._wanted())
+            await pipelines.update(
+                visit.actor,
+                visit.org,
+                self.pipeline,
+                streams=self._wanted(),
+                expected=self._version,
+            )
+        except EditedMeanwhileError as exc:
+            self.refused = problem_of(exc)
+            await self._compare(visit)
         except FabricError as exc:
             self.refused = Problem("error", exc.message, spoken(exc.remedy), exc.code)
         else:
@@ -102,6 +114,15 @@ class PipelineStreams(StreamTable, PageState, rx.State):
             self.receipt = strings.STREAMS_SAVED
         self._show(await self._discovery(visit))
         self.busy = ""
+
+    @rx.event
+    @guarded(Role.EDITOR)
+    async def save_over(self, visit: Visit) -> Any:
+        """Save one's own though somebody saved meanwhile."""
+        async with org_scope(visit.actor, visit.org) as scope:
+            self._version = pipelines.version_of(await pipelines.get(scope, self.pipeline))
+        self.refused, self.conflict = Problem(), []
+        return type(self).save()  # pyright: ignore[reportCallIssue]
 
     @rx.event
     @guarded(Role.EDITOR)
@@ -148,6 +169,16 @@ class PipelineStreams(StreamTable, PageState, rx.State):
             started = await runs.start(scope, self.pipeline, selection=selection)
         return rx.redirect(routes.to(routes.RUN, org_slug=visit.org, run_id=started.id))
 
+    async def _compare(self, visit: Visit) -> None:
+        async with org_scope(visit.actor, visit.org) as scope:
+            theirs = _saved_settings(await pipelines.get(scope, self.pipeline))
+        pairs = [
+            (name, words.in_short(theirs.get(name)), words.in_short(self._all().get(name)))
+            for name in sorted({*theirs, *self._wanted()})
+            if theirs.get(name) != self._all().get(name)
+        ]
+        self.conflict = [Difference(*pair) for pair in pairs]
+
     async def _start_over(self, visit: Visit) -> None:
         """Read what is saved; streams that are not loaded get the defaults they would have."""
         async with org_scope(visit.actor, visit.org) as scope:
@@ -163,6 +194,7 @@ class PipelineStreams(StreamTable, PageState, rx.State):
         self._saved = _saved_settings(one)
         offered = {stream.name: words.default(stream, selected=False) for stream in found.streams}
         self._settings = {**offered, **self._saved}
+        self._version, self.conflict = pipelines.version_of(one), []
         self.effects, self.edited, self.refused, self.receipt, self.said = [], 0, Problem(), "", ""
 
     async def _discovery(self, visit: Visit) -> Discovery:
@@ -184,7 +216,7 @@ class PipelineStreams(StreamTable, PageState, rx.State):
 
     async def _changed(self, visit: Visit, discovery: Discovery) -> None:
         """Try the choices dry, and say what they would do."""
-        self.refused, self.receipt = Problem(), ""
+        self.refused, self.receipt, self.conflict = Problem(), "", []
         try:
             async with org_scope(visit.actor, visit.org) as scope:
                 plan = await edits.plan(scope, self.pipeline, self._wanted())
@@ -230,26 +262,18 @@ class PipelineStreams(StreamTable, PageState, rx.State):
             )
         except NotFoundError:  # not loaded yet
             return {}
-        columns = self._columns_of(await self._discovery(visit), name)
-        by_raw = {snake_case(column.name): column.name for column in columns}
+        by_raw = {snake_case(column.name): column.name for column in self.detail.columns}
         return {
-            by_raw[column.name]: ", ".join(
-                "NULL" if row[at] is None else str(row[at])[:LONG] for row in found.rows
-            )
+            by_raw[column.name]: words.sample_text([row[at] for row in found.rows])
             for at, column in enumerate(found.columns)
             if column.name in by_raw and found.rows
         }
 
-    def _columns_of(self, discovery: Discovery, name: str) -> tuple[ColumnInfo, ...]:
-        stream = self._one(discovery, name)
-        return stream.columns if stream else ()
-
-    def _address(self, visit: Visit) -> Any:
-        base = routes.to(routes.PIPELINE, org_slug=visit.org, pipeline_name=self.pipeline)
-        kept = {"q": self.stream_query, "show": "" if self.only == "all" else self.only}
-        kept["page"] = str(self.page_number + 1) if self.page_number else ""
-        query = "".join(f"&{name}={value}" for name, value in kept.items() if value)
-        return rx.redirect(f"{base}?tab=streams{query}", replace=True)
+    def _show(self, discovery: Discovery) -> None:
+        super()._show(discovery)
+        only = "" if self.only == "all" else self.only
+        page = str(self.page_number + 1) if self.page_number else ""
+        self.query = query_of(tab="streams", q=self.stream_query, show=only, page=page)
 
 
 def _saved_settings(one: PipelineOut) -> dict[str, dict[str, Any]]:

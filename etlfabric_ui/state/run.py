@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from uuid import UUID
 
 import reflex as rx
 
 from etlfabric_dagster import clock
-from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import NotFoundError
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.runs import LogFilter, LogWindow, RunOut, RunStatus
@@ -23,7 +22,7 @@ from etlfabric_dagster.services import connections, dbt_models, pipelines, run_l
 from etlfabric_dagster.services.scope import OrgScope, org_scope
 from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state import run_story as story
-from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.base import PageState, dagster_at, moment
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.views import AttemptRow, LogRow, Moment, PartRow, Problem, Stage
 
@@ -54,6 +53,9 @@ class RunState(PageState, rx.State):
     first: str = ""
     """What the first good run of an org says."""
     dagster: str = ""
+    before: str = ""
+    """Id of the pipeline's run before this one; likewise the next."""
+    after: str = ""
     attempts: list[AttemptRow] = []
     stages: list[Stage] = []
     parts: list[PartRow] = []
@@ -88,6 +90,8 @@ class RunState(PageState, rx.State):
         async with org_scope(visit.actor, visit.org) as scope:
             run = await runs.get(scope, _id(self.run_id))  # pyright: ignore
             self._plan = await _plan_of(scope, run)
+            before, after = await runs.neighbors(scope, run.id)
+            self.before, self.after = str(before or ""), str(after or "")
             await self._show(scope, run)
             await self._open_log(scope, run)
         self.loaded = True
@@ -277,12 +281,10 @@ class RunState(PageState, rx.State):
         return strings.STILL.format(time=formats.duration(passed)) if passed > QUIET_S else ""
 
     def _dagster(self, run: RunOut) -> str:
-        """Dagster's page of the newest attempt, at the host that this page is read from."""
+        """Dagster's page of the newest attempt."""
         if not run.attempts:
             return ""
-        url = urlsplit(str(self.router.url))
-        base = f"{url.scheme}://{url.hostname}:{settings.dagster_port}"
-        return f"{base}/runs/{run.attempts[-1].dagster_run_id}"
+        return f"{dagster_at(str(self.router.url))}/runs/{run.attempts[-1].dagster_run_id}"
 
     def _set(self, **values: Any) -> None:
         """Only what changed is sent to the browser."""

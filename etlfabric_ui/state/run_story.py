@@ -16,6 +16,7 @@ from etlfabric_dagster.schemas.runs import (
 from etlfabric_ui import formats, remedies, strings
 from etlfabric_ui.state.guards import spoken
 from etlfabric_ui.state.words import TRIGGERS
+from etlfabric_ui.state.zones import local, zone
 from etlfabric_ui.views import AttemptRow, LogRow, PartRow, Problem, Stage
 
 NODE_STATES = {"success": "succeeded", "pass": "succeeded", "error": "failed", "fail": "failed"}
@@ -106,6 +107,7 @@ def failure(run: RunOut, org: str, connection: str) -> Problem:
     if run.error is None or not run.status.is_final:
         return Problem()
     found = Problem("error", run.error.message, spoken(run.error.remedy), run.error.code)
+    found = remedies.with_copy(found, run.error.where)
     return remedies.with_button(found, org=org, pipeline=run.pipeline, connection=connection)
 
 
@@ -135,7 +137,8 @@ def lost(run: RunOut) -> str:
 
 
 def _took_over(after: AttemptOut) -> str:
-    return strings.TOOK_OVER.format(number=after.number, at=f"{after.started_at:%H:%M:%S}")
+    at = f"{local(after.started_at):%H:%M:%S}"
+    return strings.TOOK_OVER.format(number=after.number, at=at, zone=zone())
 
 
 def stages(run: RunOut, plan: Plan) -> list[Stage]:
@@ -176,7 +179,7 @@ def page_of(rows: Sequence[PartRow], number: int, size: int) -> list[PartRow]:
 
 def log_row(number: int, line: LogLine) -> LogRow:
     """A line for the page."""
-    at = f"{line.at:%H:%M:%S}.{line.at.microsecond // 1000:03d}"
+    at = f"{local(line.at):%H:%M:%S}.{line.at.microsecond // 1000:03d}"
     return LogRow(number, at, line.level, line.subject or "", line.message)
 
 

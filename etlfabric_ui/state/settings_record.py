@@ -18,8 +18,8 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.usage import QuotaState, UsageItem, UsageReport, UsageTotals
 from etlfabric_dagster.services import audit, usage
 from etlfabric_dagster.services.scope import OrgScope, org_scope
-from etlfabric_ui import formats, routes
-from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui import formats
+from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.views import DayBar, Moment, Problem
 from etlfabric_ui.views_settings import AuditRow, UsageRow
@@ -31,6 +31,7 @@ DAYS = 30
 NOUNS = {"dbt_models": "dbt model", "alerts": "alert settings", "bi": "BI password"}
 VERBS = {"put": "saved", "set": "set", "check": "tested", "discover": "looked for streams of"}
 VERBS |= {"roll": "rolled", "set_quota": "set the quota of", "make_owner": "made owner of"}
+VERBS |= {"rename": "renamed"}
 UNTOLD = ("id", "config_version")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VIAS = {"ui": "panel", "api": "API", "cli": "command line", "fabric": "Python", "system": "system"}
@@ -43,6 +44,8 @@ class AuditState(PageState, rx.State):
     domain: str = ""
     cursor: str = ""
     next_cursor: str = ""
+    query: str = ""
+    """The filter, as the URL's query."""
     verified: Moment = Moment()
     verdict: str = ""
     sound: bool = True
@@ -54,6 +57,9 @@ class AuditState(PageState, rx.State):
         self.problem = Problem()
         query = self.router.url.query_parameters
         self.domain, self.cursor = query.get("what", "")[:40], query.get("cursor", "")[:200]
+        await self._read(visit)
+
+    async def _read(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:
             found = await audit.list_events(
                 scope, action=self.domain or None, cursor=self.cursor or None, limit=PAGE
@@ -61,14 +67,15 @@ class AuditState(PageState, rx.State):
             self.rows = [audit_row(one) for one in found.items]
             self.next_cursor = found.next or ""
             await self._verify(scope)
+        self.query = query_of(what=self.domain, cursor=self.cursor)
         self.loaded = True
 
     @rx.event
     @guarded(Role.ADMIN)
-    async def filter(self, visit: Visit, domain: str) -> Any:
+    async def filter(self, visit: Visit, domain: str) -> None:
         """One kind of thing; stands in the URL."""
-        base = routes.to(routes.SETTINGS_AUDIT, org_slug=visit.org)
-        return rx.redirect(f"{base}?what={domain}" if domain else base, replace=True)
+        self.domain, self.cursor = domain[:40], ""
+        await self._read(visit)
 
     @rx.event
     @guarded(Role.ADMIN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import members, mutes, orgs, pipeline_health, users
@@ -26,6 +27,8 @@ class Shell(rx.State):
     org_name: str = ""
     role: str = ""
     suspended: bool = False
+    contact: str = ""
+    """Of the operator, where one is set."""
     orgs: list[OrgChoice] = []
     owner: str = ""
     """Whom to ask for more rights."""
@@ -86,18 +89,18 @@ class Shell(rx.State):
         try:
             async with org_scope(visit.actor, slug) as scope:
                 self.role, self.suspended = str(scope.role), scope.status == "suspended"
-                self.zone = scope.timezone
+                self.zone, self.contact = scope.timezone, settings.operator_contact or ""
                 self.owner = await members.first_owner(scope)
                 self.alerts = await mutes.count_open(scope)
                 self.failing = await pipeline_health.count_failing(scope.session)
-            self.org_name = (await orgs.get(visit.actor, slug)).name
+            mine = next((one.name for one in self.orgs if one.current), "")
+            self.org_name = mine or (await orgs.get(visit.actor, slug)).name
         except FabricError as exc:
             self.org = self.org_name = self.role = ""
             self.problem = problem_of(exc)
             return
         self.org = slug
 
-        mine = any(one.current for one in self.orgs)
         self.entered_as_operator = visit.actor.is_operator and not mine
         self.refused_edit = self._refused(Role.EDITOR)
         self.refused_admin = self._refused(Role.ADMIN)

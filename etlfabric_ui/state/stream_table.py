@@ -41,20 +41,18 @@ class StreamTable(rx.State, mixin=True):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def filter_streams(self, visit: Visit, query: str, only: str) -> Any:
+    async def filter_streams(self, visit: Visit, query: str, only: str) -> None:
         """Streams or columns whose name contains it, of all, the selected, or the troubled."""
         self.stream_query, self.page_number, self.said = query[:60], 0, ""
         self.only = only if only in (ALL, SELECTED, ATTENTION) else ALL
         self._show(await self._discovery(visit))
-        return self._address(visit)
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def turn(self, visit: Visit, by: int) -> Any:
+    async def turn(self, visit: Visit, by: int) -> None:
         """Another page of streams."""
         self.page_number = min(max(0, self.page_number + by), self.pages - 1)
         self._show(await self._discovery(visit))
-        return self._address(visit)
 
     @rx.event
     @guarded(Role.EDITOR)
@@ -145,13 +143,25 @@ class StreamTable(rx.State, mixin=True):
 
     @rx.event
     @guarded(Role.VIEWER)
-    async def open_stream(self, visit: Visit, name: str) -> None:
-        """Its columns, key and policies, in the drawer."""
+    async def open_stream(self, visit: Visit, name: str) -> Any:
+        """Its columns, key and policies, in the drawer; its values follow."""
         discovery = await self._discovery(visit)
         stream = self._one(discovery, name)
-        if stream is not None:
-            self._samples = await self._sample(visit, name)
-            self.drawer, self.detail = True, self._detail(stream)
+        if stream is None:
+            return None
+        self._samples = {}
+        self.drawer, self.detail = True, self._detail(stream)
+        return type(self).sample_stream(name)  # pyright: ignore[reportCallIssue]
+
+    @rx.event(background=True)
+    @guarded(Role.VIEWER)
+    async def sample_stream(self, visit: Visit, name: str) -> Any:
+        """A few values of each column, while the drawer is open already."""
+        found = await self._sample(visit, name)
+        async with self:
+            if self.drawer and self.detail.name == name and found:
+                self._samples = found
+                self.detail = words.with_samples(self.detail, found)
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -168,12 +178,8 @@ class StreamTable(rx.State, mixin=True):
         raise NotImplementedError
 
     async def _sample(self, _visit: Visit, _name: str) -> dict[str, str]:
-        """A few values per column, where some are known."""
+        """A few values per column, where some are known. Reads the state, changes nothing."""
         return {}
-
-    def _address(self, _visit: Visit) -> Any:
-        """An event that puts the filters into the URL."""
-        return None
 
     async def _changed(self, _visit: Visit, discovery: Discovery) -> None:
         """After each choice."""

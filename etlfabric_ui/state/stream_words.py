@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from etlfabric_dagster.errors import InvalidInputError
@@ -22,6 +23,9 @@ Settings = dict[str, Any]
 BY_CURSOR = (LoadMode.INCREMENTAL, LoadMode.APPEND)
 BY_KEY = (LoadMode.MERGE, LoadMode.SCD2)
 SHOWN_COLUMNS = 200
+LONG = 40
+"""Letters of a value that are shown."""
+MASKED = "***"
 PERSONAL = {
     "an IP address": r"(^|_)ip(_|$)|ip_?addr",
     "an email": r"e_?mail",
@@ -121,6 +125,17 @@ def bulk_report(mode: str, changed: int, skipped: int) -> str:
     return said
 
 
+def in_short(settings: Mapping[str, Any] | None) -> str:
+    """“Incremental by updated_at, key id, 2 columns with a policy”."""
+    if settings is None or not settings["selected"]:
+        return "Not loaded"
+    said = strings.LOAD_MODES[settings["mode"]][0]
+    said += f" by {settings['cursor']}" if settings.get("cursor") else ""
+    said += f", key {', '.join(settings['primary_key'])}" if settings.get("primary_key") else ""
+    policies = len(settings.get("columns", {}))
+    return said + (f", {formats.plural(policies, 'column')} with a policy" if policies else "")
+
+
 def row(
     stream: DiscoveredStream,
     settings: Mapping[str, Any],
@@ -185,6 +200,19 @@ def detail(
     )
 
 
+def sample_text(values: Iterable[Any]) -> str:
+    """“1, 2, NULL”."""
+    return ", ".join("NULL" if value is None else str(value)[:LONG] for value in values)
+
+
+def with_samples(shown: StreamDetail, samples: Mapping[str, str]) -> StreamDetail:
+    """The drawer with values, as the columns' policies let them be seen."""
+    columns = [
+        replace(one, sample=_seen(samples.get(one.name, ""), one.policy)) for one in shown.columns
+    ]
+    return replace(shown, columns=columns)
+
+
 def looks_like(column: str) -> str:
     """What a column's name suggests it holds of a person; empty when nothing."""
     lowered = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower()
@@ -197,7 +225,14 @@ def _column(
     policy = policies.get(name, {}).get("policy", str(ColumnPolicy.KEEP))
     personal = looks_like(name) if policy == ColumnPolicy.KEEP and not is_key else ""
     hint = f"Looks like {personal}. Hash it?" if personal else ""
-    return ColumnChoice(name, kind, is_key, policy, samples.get(name, ""), hint)
+    return ColumnChoice(name, kind, is_key, policy, _seen(samples.get(name, ""), policy), hint)
+
+
+def _seen(sample: str, policy: str) -> str:
+    """Masked as the policy will."""
+    if policy == ColumnPolicy.KEEP or not sample:
+        return sample
+    return {ColumnPolicy.MASK: MASKED, ColumnPolicy.HASH: "hashed"}.get(ColumnPolicy(policy), "")
 
 
 def _cursors(stream: DiscoveredStream, settings: Mapping[str, Any]) -> list[str]:

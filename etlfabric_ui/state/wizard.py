@@ -8,6 +8,7 @@ event and never part of the state.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -54,6 +55,8 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
     files: list[UploadRow] = []
     form_key: int = 0
     _values: dict[str, str] = {}
+    _stored: tuple[str, ...] = ()
+    """Names of the secrets that the saved connection holds."""
     _untested: bool = False
 
     @rx.event
@@ -88,11 +91,12 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
     @rx.event
     @guarded(Role.EDITOR)
     async def choose(self, visit: Visit, key: str) -> Any:
-        """To the form of a connector."""
+        """The form of a connector, empty; its address follows."""
         every = {one.key: one for one in catalogue.tiles(operator=visit.actor.is_operator)}
         if key not in every or every[key].locked:
             return None
-        self.key = ""  # its form starts anew
+        await self._begin(visit, key, "")
+        self.step = "details"
         return rx.redirect(_address(visit, key, "details", ""))
 
     @rx.event
@@ -124,8 +128,10 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
     async def go(self, visit: Visit, step: str) -> Any:
         """To a step that was reached."""
         if step == "connector":
+            self.step = step
             return rx.redirect(routes.to(routes.NEW_CONNECTION, org_slug=visit.org))
         if step in ORDER and self._reached(step):
+            self.step = step
             return rx.redirect(_address(visit, self.key, step, self.name if self.saved else ""))
         return None
 
@@ -147,6 +153,7 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
         if not self.upcoming:
             self.zone = browser_zone(self.router.headers.cookie)
             self._look_ahead()
+        self.step = "schedule"
         return rx.redirect(_address(visit, self.key, "schedule", self.name))
 
     @rx.event
@@ -202,14 +209,14 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
             raise NotFoundError(f"There is no connector '{key[:60]}'.", "Choose another.")
         self.key, self.title, self.mark = key, every[key].title, every[key].mark
         self.checks, self.verdict, self.name_error = [], Problem(), ""
-        self._values, self._settings, self.preset = {}, {}, "hourly"
+        self._values, self._settings, self._stored, self.preset = {}, {}, (), "hourly"
         self.saved, self.form_key = bool(name), self.form_key + 1
         connector, _ = catalogue.choice(key)
         self.takes_files = connector == file_streams.CONNECTOR
         if name:
             async with org_scope(visit.actor, visit.org) as scope:
                 known = await connections.get(scope, name)
-            self._values = forms.values_of(known.config)
+            self._values, self._stored = forms.values_of(known.config), known.secrets
         self.name = name or await _free_name(visit, key)
         if self.takes_files:
             await self._list_files(visit)
@@ -228,7 +235,7 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
             self.verdict = checks.verdict_of(result)
             guilty = checks.guilty(result.code)
             self._lay_out({guilty: result.cause} if guilty else {})
-        self.busy = ""
+        self.busy, self.step = "", step
         yield rx.redirect(_address(visit, self.key, step, self.name), replace=step == "details")
 
     def _reached(self, step: str) -> bool:
@@ -256,10 +263,12 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
             config, secrets = forms.collect(config_schema, secrets_schema, given, preset)
             async with org_scope(visit.actor, visit.org) as scope:
                 if self.saved:
-                    await connections.update(scope, self.name, config=config, secrets=secrets)
+                    kept = await connections.update(
+                        scope, self.name, config=config, secrets=secrets
+                    )
                 else:
-                    await connections.create(scope, self.name, connector, config, secrets)
-            self.saved = True
+                    kept = await connections.create(scope, self.name, connector, config, secrets)
+            self.saved, self._stored = True, kept.secrets
         except forms.FormError as exc:
             self._lay_out({exc.name: exc.message})
             return False
@@ -289,13 +298,12 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
     def _lay_out(self, errors: Mapping[str, str]) -> None:
         connector, preset = catalogue.choice(self.key)
         spec = registry.get(connector).spec
-        stored = tuple(spec.secrets_schema.get("properties", {})) if self.saved else ()
         self.fields, self.folds = forms.layout(
             spec.config_schema,
             spec.secrets_schema,
             self._values,
             preset=preset,
-            stored=stored,
+            stored=tuple(self._stored),
             errors=errors,
         )
 
@@ -325,6 +333,13 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
     async def _discovery(self, visit: Visit) -> Discovery:
         async with org_scope(visit.actor, visit.org) as scope:
             return await connections.last_discovery(scope, self.name)
+
+    async def _sample(self, visit: Visit, name: str) -> dict[str, str]:
+        """From the source itself; none where it does not answer soon."""
+        with suppress(FabricError):
+            found = await connections.sample(visit.actor, visit.org, self.name, name)
+            return {column: words.sample_text(values) for column, values in found.items()}
+        return {}
 
     def _table_of(self, name: str) -> str:
         return shortened(f"{self.name}__{snake_case(name)}")

@@ -146,3 +146,29 @@ def test_edit_of_many_names_three_and_counts_the_rest() -> None:
     said = effects_of(plan)
     assert len(said) == 4
     assert said[-1] == "2 streams more reload in full."
+
+
+def test_values_in_the_drawer_are_masked_as_the_policy_will() -> None:
+    settings = words.default(ORDERS, selected=True)
+    for column, policy in (("email", "hash"), ("region", "mask"), ("updated_at", "drop")):
+        settings = words.with_policy(settings, column, policy)
+    shown = words.detail(ORDERS, settings, "shop__orders")
+    values = {name: words.sample_text(["1", None, "x" * 60]) for name in ("id", "email", "region")}
+
+    seen = {one.name: one.sample for one in words.with_samples(shown, values).columns}
+    assert seen == {
+        "id": f"1, NULL, {'x' * 40}",
+        "region": "***",
+        "email": "hashed",
+        "updated_at": "",
+    }
+
+
+def test_choices_are_told_in_short_so_that_two_can_be_compared() -> None:
+    settings = words.with_mode(ORDERS, words.default(ORDERS, selected=True), "append")
+    assert words.in_short(settings) == "Append by updated_at, key id"
+    assert words.in_short(words.with_policy(settings, "email", "hash")).endswith(
+        ", 1 column with a policy"
+    )
+    assert words.in_short({**settings, "selected": False}) == "Not loaded"
+    assert words.in_short(None) == "Not loaded"
