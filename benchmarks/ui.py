@@ -40,22 +40,55 @@ PASSWORD = secrets.token_urlsafe(16)
 LOOKS_EVERY_S = LOOK_MS / 1000
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+FILTER_EVENT = f"{STATE}.etlfabric_ui___state___lists____pipelines_state.filter"
 POLL = f"{STATE}.etlfabric_ui___state___overview____overview_state.poll"
-CLICK = """async () => {
-  const until = async (wanted) => {
-    while (!document.querySelector(wanted)) await new Promise(requestAnimationFrame);
+UNTIL = """const until = async (holds) => {
+    while (!holds()) await new Promise(requestAnimationFrame);
   };
-  const spent = [];
-  for (let n = 0; n < 15; n++) {
-    await until('.tile');
+  const calm = () => new Promise((done) => setTimeout(done, 300));
+  const $ = (wanted) => document.querySelector(wanted);
+  const timed = async (act, holds) => {
     const began = performance.now();
-    document.querySelector('.tile').click();
-    await until('.split');
-    spent.push((performance.now() - began) / 1000);
-    document.querySelector('.steps a, .steps button').click();
-  }
+    act();
+    await until(holds);
+    return (performance.now() - began) / 1000;
+  };
+  const spent = [];"""
+CONNECTOR = f"""async (clicks) => {{ {UNTIL}
+  for (let n = 0; n < clicks; n++) {{
+    await until(() => $('.tile'));
+    await calm();
+    spent.push(await timed(() => $('.tile').click(), () => $('.split')));
+    await calm();
+    $('.steps button').click();
+  }}
   return spent;
-}"""
+}}"""
+FILTER = f"""async (clicks) => {{ {UNTIL}
+  const select = $('.toolbar select');
+  const set = Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set;
+  const choose = (value) => {{
+    set.call(select, value);
+    select.dispatchEvent(new Event('change', {{ bubbles: true }}));
+  }};
+  for (let n = 0; n < clicks; n++) {{
+    spent.push(await timed(() => choose('paused'), () => $('.empty')));
+    await calm();
+    spent.push(await timed(() => choose(''), () => $('tbody tr')));
+    await calm();
+  }}
+  return spent;
+}}"""
+STREAM = f"""async (clicks) => {{ {UNTIL}
+  await until(() => $('tbody input[type=checkbox]'));
+  for (let n = 0; n < clicks; n++) {{
+    spent.push(await timed(() => $('tbody input[type=checkbox]').click(), () => $('.edits')));
+    await calm();
+    spent.push(await timed(() => $('tbody input[type=checkbox]').click(), () => !$('.edits')));
+    await calm();
+  }}
+  return spent;
+}}"""
 LOG = """async () => {
   const tabs = [...document.querySelectorAll('.log-head .small-btn')].slice(0, 2);
   const spent = [];
@@ -81,6 +114,8 @@ class Given:
     seconds: float
     lines: int
     pages: int
+    clicks: int
+    only_clicks: bool
 
 
 def main() -> None:
@@ -90,12 +125,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--lines", type=int, default=10_000)
     parser.add_argument("--pages", type=int, default=10, help="times each page is opened")
+    parser.add_argument("--clicks", type=int, default=15, help="times each thing is clicked")
+    parser.add_argument("--only-clicks", action="store_true", help="neither pages nor a crowd")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    given = Given(asked.browsers, asked.seconds, asked.lines, asked.pages)
+    given = Given(
+        *(asked.browsers, asked.seconds, asked.lines, asked.pages, asked.clicks),
+        asked.only_clicks,
+    )
     with throw_away_stack() as source:
         live = furnish(source, given.lines)
-        figures = look(given, live)
+        figures = {} if given.only_clicks else look(given, live)
+        figures |= clicked(given)
+        if given.only_clicks:
+            finish("ui", figures)
+            return
         err.print(f"{given.browsers} open browsers")
         spent = asyncio.run(crowd(given))
     figures["browsers_p50_s"] = Figure(percentile(spent, 0.5))
@@ -150,10 +194,37 @@ def look(given: Given, live: str) -> dict[str, Figure]:
         nodes = page.evaluate("document.querySelectorAll('*').length")
         figures[f"nodes_at_{given.lines}_lines"] = Figure(nodes, MOST_NODES)
         figures |= following(page, live)
-        opened(page, f"/o/{SLUG}/connections/new")
-        page.locator(".tile").first.wait_for()
-        figures["click_p50_s"] = Figure(percentile(page.evaluate(CLICK), 0.5), CLICK_P50_S)
     return figures
+
+
+def clicked(given: Given) -> dict[str, Figure]:
+    """From a click to the DOM that it asked for, and one event without a browser."""
+    places = {
+        "connector": (f"/o/{SLUG}/connections/new", CONNECTOR),
+        "filter": (f"/o/{SLUG}/pipelines", FILTER),
+        "stream": (f"/o/{SLUG}/pipelines/{PIPELINE}", STREAM),
+    }
+    figures: dict[str, Figure] = {}
+    with browser() as page:
+        for name, (path, script) in places.items():
+            opened(page, path)
+            spent = page.evaluate(script, given.clicks)
+            figures[f"click_{name}_p50_s"] = Figure(percentile(spent, 0.5), CLICK_P50_S)
+            figures[f"click_{name}_p95_s"] = Figure(percentile(spent, 0.95))
+    figures["event_p50_s"] = Figure(percentile(asyncio.run(events(given.clicks)), 0.5))
+    return figures
+
+
+async def events(count: int) -> list[float]:
+    """The same filter, sent and answered on the websocket alone."""
+    api, ui = (f"http://localhost:{port}" for port in (settings.api_port, settings.ui_port))
+    cookie = await asyncio.to_thread(signed_in, api)
+    path = f"/o/{SLUG}/pipelines"
+    async with PanelSocket(api, ui, cookie, path, {"org_slug": SLUG}) as socket:
+        return [
+            await socket.send(FILTER_EVENT, q="", status=("paused", "")[n % 2])
+            for n in range(count)
+        ]
 
 
 def following(page: Page, live: str) -> dict[str, Figure]:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
 from sqlalchemy import update
 
 import etlfabric_ui
@@ -30,6 +30,8 @@ from tests.browser.test_sign_in import serious
 from tests.test_services.ended_runs import end_run
 
 WIDE, NARROW = 1280, 390
+OTHER_WIDTHS = (768, 1920)
+MOST_SHIFT = 0.05
 MOST_NODES = 5_000
 LINES = 10_000
 MACHINE_WORDS = re.compile(r"\b(None|NaN|undefined)\b|\{\}|\[object |(?<![\w.])null(?![\w.])")
@@ -37,6 +39,17 @@ PARTS = re.compile(r"\[+[.\w]+\]+")
 CLIPPED = """() => [...document.querySelectorAll('main *')].filter((one) =>
   getComputedStyle(one).textOverflow === 'ellipsis' && one.scrollWidth > one.clientWidth + 1
   && !one.closest('[title]:not([title=""])')).map((one) => one.outerHTML.slice(0, 120))"""
+SHIFT = """() => new Promise((done) => { let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+  setTimeout(() => done(sum), 50); })"""
+OUT_OF_ORDER = """() => {
+  const stops = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, '
+    + '[tabindex]')].filter((one) => one.tabIndex >= 0 && one.offsetParent && !one.disabled);
+  const found = stops.filter((one) => one.tabIndex > 0).map((one) => one.outerHTML.slice(0, 100));
+  const first = stops[0] && stops[0].textContent;
+  return first === 'Skip to content' ? found : [...found, `first stop: ${first}`]; }"""
 SKIPPED = """() => { let last = 0; const found = [];
   for (const one of document.querySelectorAll('h1,h2,h3,h4')) {
     if (!one.offsetParent) continue;
@@ -45,22 +58,30 @@ SKIPPED = """() => { let last = 0; const found = [];
     last = level; } return found; }"""
 
 
+STOP = """() => { const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const style = getComputedStyle(one);
+  const ring = Math.max(parseFloat(style.outlineWidth) || 0, style.boxShadow === 'none' ? 0 : 2);
+  return { said: (one.innerText || one.ariaLabel || one.placeholder || one.tagName).trim(),
+    nth: [...document.querySelectorAll('*')].indexOf(one), ring }; }"""
+
+
 def registered() -> list[str]:
-    """The routes that app.py adds."""
+    """The routes that app.py adds, one by one or in a loop."""
     tree = ast.parse((Path(etlfabric_ui.__file__).parent / "app.py").read_text())
     names = [
-        arg.attr
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and len(call.args) > 1
-        for arg in call.args[1:2]
-        if isinstance(arg, ast.Attribute) and getattr(arg.value, "id", "") == "routes"
+        one.attr
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Attribute) and getattr(one.value, "id", "") == "routes"
     ]
     return sorted({getattr(routes, name) for name in names})
 
 
 ORG_PAGES = [route for route in registered() if route.startswith("/o/")]
 DOORS = [route for route in registered() if route in ("/login", "/signup", "/forgot")]
-OTHERS = [route for route in registered() if route.startswith(("/operator", "/account"))]
+OTHERS = [
+    route for route in registered() if route.startswith(("/operator", "/account", "/new-org"))
+]
 
 
 @dataclass(frozen=True)
@@ -73,7 +94,8 @@ class Furnished:
     def path(self, route: str) -> str:
         """The route's URL in this org."""
         known = {"org_slug": self.slug, "run_id": self.run_id, "connection_name": "shop"}
-        known |= {"pipeline_name": "shop", "section": "members", "schema": "raw", "table": "orders"}
+        known |= {"pipeline_name": "shop", "connector_key": "postgresql"}
+        known |= {"target_slug": self.slug}
         return PARTS.sub(lambda part: known.get(part[0].strip("[]."), "x"), route)
 
 
@@ -131,9 +153,83 @@ def test_page_holds_what_every_page_promises(
     page.goto(furnished[0].path(route))
     drawn(page)
 
-    faults = shape(page) + looks(page, "light", WIDE) + looks(page, "dark", NARROW)
+    faults = moved(page) + shape(page) + looks(page, "light", WIDE) + looks(page, "dark", NARROW)
+    faults += [f"order: {one}" for one in page.evaluate(OUT_OF_ORDER)]
+    for width in OTHER_WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        faults += sideways(page, width)
     page.close()
     assert faults == []
+
+
+def test_tab_goes_through_a_page_in_reading_order_and_shows_where_it_is(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness
+) -> None:
+    page = signed_in.new_page()
+    witness.watch(page)
+    page.set_viewport_size({"width": WIDE, "height": 800})
+    page.goto(furnished[0].path(routes.PIPELINES))
+    drawn(page)
+    expect(page.get_by_role("link", name="shop", exact=True)).to_be_visible()
+
+    stops = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(STOP))
+        if stops[-1] is None or stops[-1] in stops[:-1]:
+            break
+    page.close()
+    walked = [stop for stop in stops if stop is not None]
+    assert walked[0]["said"] == "Skip to content"
+    assert "shop" in [stop["said"] for stop in walked], "its list is reached"
+    assert [stop["nth"] for stop in walked] == sorted(stop["nth"] for stop in walked)
+    assert [stop["said"] for stop in walked if stop["ring"] < 2] == []
+
+
+def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
+    panel: Panel, chromium: Browser, member: Member
+) -> None:
+    context = chromium.new_context(base_url=panel.url, viewport={"width": WIDE, "height": 800})
+    line = Line()
+    context.route_web_socket(re.compile("/_event"), line.joins)
+    page = context.new_page()
+    sign_in(page, member)
+    page.goto(f"/o/{member.org}/runs")
+    drawn(page)
+    banner = page.get_by_text("Reconnecting. What you see may be out of date.")
+    expect(banner).to_be_hidden()
+
+    line.cut()
+    expect(banner).to_be_visible(timeout=4_000)  # after two seconds
+    aio.run(end_run(member.org, RunStatus.SUCCEEDED, rows=20_557))
+    line.mend()
+    expect(banner).to_be_hidden(timeout=15_000)
+    expect(page.get_by_role("row").filter(has_text="20.6 k")).to_be_visible(timeout=15_000)
+    context.close()
+
+
+class Line:
+    """The wire between a browser and the backend."""
+
+    def __init__(self) -> None:
+        self._up = True
+        self._open: list[WebSocketRoute] = []
+
+    def joins(self, socket: WebSocketRoute) -> None:
+        if not self._up:
+            socket.close(code=1001)
+            return
+        self._open.append(socket)
+        socket.connect_to_server()
+
+    def cut(self) -> None:
+        self._up = False
+        for socket in self._open:
+            socket.close(code=1001)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._up = True
 
 
 @pytest.mark.parametrize("route", DOORS)
@@ -170,6 +266,17 @@ def shape(page: Page) -> list[str]:
     return found if nodes <= MOST_NODES else [*found, f"{nodes} nodes"]
 
 
+def moved(page: Page) -> list[str]:
+    """How far things jumped while the page came."""
+    shift = page.evaluate(SHIFT)
+    return [f"layout shift {shift:.3f}"] if shift >= MOST_SHIFT else []
+
+
+def sideways(page: Page, width: int) -> list[str]:
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    return [f"{wide} px wide at {width}"] if wide > width else []
+
+
 def looks(page: Page, scheme: str, width: int) -> list[str]:
     """axe, no sideways scrolling, nothing cut without its whole text near."""
     page.set_viewport_size({"width": width, "height": 800})
@@ -177,7 +284,5 @@ def looks(page: Page, scheme: str, width: int) -> list[str]:
     where = f"{scheme} {width}: "
     page.locator(f"html.{scheme}").wait_for()
     found = [where + fault for fault in serious(page)]
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    if wide > width:
-        found.append(f"{where}{wide} px wide")
+    found += [where + fault for fault in sideways(page, width)]
     return found + [f"{where}cut: {one}" for one in page.evaluate(CLIPPED)]

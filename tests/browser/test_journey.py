@@ -1,4 +1,6 @@
-"""The way of a new person: sign up, connect a real PostgreSQL, first run live, rows."""
+"""The way of a new person: sign up, connect a real PostgreSQL, first run live, rows, a dbt model of
+their own, and a colleague who may look but not touch.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from benchmarks.ui_socket import PanelSocket
@@ -21,19 +23,28 @@ from etlfabric_dagster import aio, queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import connections, runs
+from etlfabric_dagster.services import connections, dbt_models, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_dagster.testing import SandboxServer
+from etlfabric_ui.state.dbt_models import DbtModelsState
 from etlfabric_ui.state.guards import COOKIE
 from etlfabric_ui.state.run import RunState
-from tests.browser.conftest import PASSWORD, Member, Panel, add_member, sign_in
+from tests.browser.conftest import PASSWORD, Member, Panel, Witness, add_member, sign_in
+from tests.browser.test_models import write
 from tests.browser.test_sign_in import serious
+from tests.test_api.mailbox import letters, token_in
 from tests.test_services.ended_runs import end_run
 
 WORKER = "journey@test"
 PATIENCE_S = 300  # imports take long on a busy machine
 STARTS_MS = 60_000
 RUNS_MS = 120_000
+MODEL = "marts/customers.sql"
+SQL = """select customer, count(*) as orders
+from {{ ref('stg_orders') }}
+where id <= 10
+group by 1
+"""
 SOURCE = """
 CREATE TABLE orders (id int PRIMARY KEY, customer text, updated_at timestamptz NOT NULL);
 CREATE INDEX ON orders (updated_at);
@@ -98,7 +109,14 @@ def _answers() -> None:
     assert queue.celery_app().control.ping([WORKER], timeout=0.5, limit=1), "no answer"
 
 
-def test_from_sign_up_to_rows(page: Page, shop: tuple[int, str], worker: None) -> None:
+def test_from_sign_up_to_a_dbt_model_that_a_viewer_cannot_edit(
+    page: Page,
+    panel: Panel,
+    chromium: Browser,
+    witness: Witness,
+    shop: tuple[int, str],
+    worker: None,
+) -> None:
     port, database = shop
     org = sign_up(page)
     details(page, port, database, "wrong")
@@ -116,6 +134,18 @@ def test_from_sign_up_to_rows(page: Page, shop: tuple[int, str], worker: None) -
     the_run_is_told_to_its_end(page)
     its_log_is_searched_and_downloaded(page)
     the_rows_are_there(page)
+    a_dbt_model_is_written_previewed_and_saved(page)
+
+    token = a_viewer_is_invited(page, org)
+    other = chromium.new_context(base_url=panel.url, viewport={"width": 1280, "height": 800})
+    theirs = other.new_page()
+    witness.watch(theirs)
+    they_join(theirs, org, token)
+    they_read_the_dbt_model_and_find_nothing_to_edit(theirs, org)
+    refused = aio.run(forged_save(panel, cookie_of(theirs), org))
+    other.close()
+    assert "Editors can do this; you are viewer" in refused
+    assert "stg_orders" in aio.run(stored_text(org))
 
 
 def test_a_viewer_sees_why_they_may_not_act_and_is_refused_by_the_server(
@@ -129,8 +159,7 @@ def test_a_viewer_sees_why_they_may_not_act_and_is_refused_by_the_server(
     retry = page.get_by_role("button", name="Retry")
     expect(retry).to_have_attribute("aria-disabled", "true")
     expect(retry).to_have_attribute("title", "Editors can start runs.")
-    cookie = next(one["value"] for one in page.context.cookies() if one["name"] == COOKIE)
-    answer = aio.run(raise_retry(panel, cookie, path, member.org, run_id))
+    answer = aio.run(raise_retry(panel, cookie_of(page), path, member.org, run_id))
     assert "Editors can do this; you are viewer" in answer
     assert aio.run(count_runs(member.org)) == 1
 
@@ -187,6 +216,10 @@ def good_defaults_stand_for_each_stream(page: Page) -> None:
     expect(page.get_by_label("Load orders", exact=True)).to_be_checked()
     expect(page.get_by_label("Load mode of orders")).to_have_value("incremental")
     assert serious(page) == []
+    page.get_by_role("button", name="Open orders").click()
+    expect(page.get_by_text("customer 1, customer 2, customer 3")).to_be_visible(timeout=STARTS_MS)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 async def stored_secrets(org: str) -> tuple[str, ...]:
@@ -227,3 +260,71 @@ def the_rows_are_there(page: Page) -> None:
     page.locator("a.leaf", has_text="orders").last.click()  # raw comes last
     cell = page.get_by_role("cell", name="customer 1", exact=True)
     expect(cell).to_be_visible(timeout=STARTS_MS)
+
+
+def a_dbt_model_is_written_previewed_and_saved(page: Page) -> None:
+    page.get_by_role("link", name="dbt models").click()
+    page.get_by_role("button", name="New", exact=True).click()
+    page.get_by_label("Name", exact=True).fill("customers")
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url(f"**/{MODEL}*")
+    page.wait_for_selector(".cm-content")
+    write(page, SQL)
+    page.keyboard.press("Control+Enter")
+    preview = page.get_by_role("region", name="Preview")
+    expect(preview.get_by_role("cell", name="customer 7", exact=True)).to_be_visible(
+        timeout=STARTS_MS
+    )
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible(timeout=STARTS_MS)
+    expect(page.get_by_role("link", name="customers")).to_be_visible()
+
+
+def a_viewer_is_invited(page: Page, org: str) -> str:
+    """What the letter's link holds."""
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Email, one or several").fill(f"viewer.{org}@example.com")
+    page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_text("Send this link yourself.")).to_be_visible()
+    return token_in(letters(f"viewer.{org}@example.com")[-1])
+
+
+def they_join(page: Page, org: str, token: str) -> None:
+    page.goto(f"/invite/{token}")
+    expect(page.get_by_role("status")).to_contain_text("as viewer")
+    page.get_by_label("Name", exact=True).fill("Kim Vos")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Join").click()
+    page.wait_for_url(f"**/o/{org}/overview")
+
+
+def they_read_the_dbt_model_and_find_nothing_to_edit(page: Page, org: str) -> None:
+    page.goto(f"/o/{org}/dbt-models/{MODEL}")
+    text = page.locator(".cm-content")
+    expect(text).to_contain_text("stg_orders")
+    expect(text).to_have_attribute("aria-readonly", "true")
+    save = page.get_by_role("button", name="Save")
+    expect(save).to_have_attribute("aria-disabled", "true")
+    expect(save).to_have_attribute("title", "Editors can write dbt models.")
+    page.goto(f"/o/{org}/pipelines/postgresql")
+    expect(page.get_by_label("Load orders", exact=True)).to_be_disabled()
+    run = page.get_by_role("button", name="Run now")
+    expect(run).to_have_attribute("aria-disabled", "true")
+
+
+async def forged_save(panel: Panel, cookie: str, org: str) -> str:
+    """The event that the missing button would raise."""
+    path = f"/o/{org}/dbt-models/{MODEL}"
+    query = {"org_slug": org, "splat": MODEL}
+    async with PanelSocket(panel.api, panel.url, cookie, path, query) as socket:
+        await socket.send(f"{DbtModelsState.get_full_name()}.save", text="select 1", version="")
+        return " ".join(socket.received)
+
+
+async def stored_text(org: str) -> str:
+    async with org_scope(OPERATOR, org) as scope:
+        return (await dbt_models.get(scope, MODEL)).content or ""
+
+
+def cookie_of(page: Page) -> str:
+    return next(one["value"] for one in page.context.cookies() if one["name"] == COOKIE)
