@@ -71,7 +71,7 @@ def bi_access() -> rx.Component:
                     for item in (
                         rx.el.dt(label),
                         rx.el.dd(
-                            rx.el.code(value, class_name="grow cut"),
+                            rx.el.code(value, class_name="grow cut", title=value),
                             copy_button(value),
                             class_name="row",
                         ),

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import update
 
 import etlfabric_ui
@@ -184,52 +184,6 @@ def test_tab_goes_through_a_page_in_reading_order_and_shows_where_it_is(
     assert "shop" in [stop["said"] for stop in walked], "its list is reached"
     assert [stop["nth"] for stop in walked] == sorted(stop["nth"] for stop in walked)
     assert [stop["said"] for stop in walked if stop["ring"] < 2] == []
-
-
-def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
-    panel: Panel, chromium: Browser, member: Member
-) -> None:
-    context = chromium.new_context(base_url=panel.url, viewport={"width": WIDE, "height": 800})
-    line = Line()
-    context.route_web_socket(re.compile("/_event"), line.joins)
-    page = context.new_page()
-    sign_in(page, member)
-    page.goto(f"/o/{member.org}/runs")
-    drawn(page)
-    banner = page.get_by_text("Reconnecting. What you see may be out of date.")
-    expect(banner).to_be_hidden()
-
-    line.cut()
-    expect(banner).to_be_visible(timeout=4_000)  # after two seconds
-    aio.run(end_run(member.org, RunStatus.SUCCEEDED, rows=20_557))
-    line.mend()
-    expect(banner).to_be_hidden(timeout=15_000)
-    expect(page.get_by_role("row").filter(has_text="20.6 k")).to_be_visible(timeout=15_000)
-    context.close()
-
-
-class Line:
-    """The wire between a browser and the backend."""
-
-    def __init__(self) -> None:
-        self._up = True
-        self._open: list[WebSocketRoute] = []
-
-    def joins(self, socket: WebSocketRoute) -> None:
-        if not self._up:
-            socket.close(code=1001)
-            return
-        self._open.append(socket)
-        socket.connect_to_server()
-
-    def cut(self) -> None:
-        self._up = False
-        for socket in self._open:
-            socket.close(code=1001)
-        self._open.clear()
-
-    def mend(self) -> None:
-        self._up = True
 
 
 @pytest.mark.parametrize("route", DOORS)
