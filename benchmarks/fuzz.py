@@ -69,7 +69,7 @@ SLOW = 4
 project takes a second, most take ten milliseconds.
 """
 TOLD_EVERY_S = 10
-TIMEOUT_S = 60
+TIMEOUT_S = 200  # what parses a dbt project may wait for a worker for so long
 MODEL = "marts/one.sql"
 
 
@@ -320,7 +320,11 @@ def _about(case: Case, objects: Mapping[str, str]) -> Case:
 
 def _send(case: Case, url: str, session: requests.Session, report: Report) -> None:
     headers = {"X-Request-ID": uuid4().hex}
-    answer = case.call(url, session, headers, timeout=TIMEOUT_S)
+    try:
+        answer = case.call(url, session, headers, timeout=TIMEOUT_S)
+    except requests.RequestException as exc:
+        report.faults.append(f"{type(exc).__name__}\n  {case.as_curl_command()[:2000]}")
+        return
     report.statuses[answer.status_code] += 1
     report.operations[case.operation.definition.raw["operationId"]] += 1
     try:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
 from etlfabric_dagster.db import get_session
@@ -20,6 +21,7 @@ from etlfabric_dagster.errors import (
     FabricError,
     NotAnsweredYetError,
     NotFoundError,
+    RateLimitedError,
     StackError,
     error_from_dict,
 )
@@ -27,9 +29,12 @@ from etlfabric_dagster.models import InteractiveRequest
 from etlfabric_dagster.queue import INTERACTIVE, ring_after_commit
 
 ANSWER = "etlfabric.answer_request"
+RETRY_AFTER_S = 5
 FIRST_LOOK_S, LAST_LOOK_S = 0.01, 0.25
 KEPT = timedelta(hours=1)
 TIMEOUT_S = 150
+MAX_WAITING = 40
+"""Of one org: others wait behind them."""
 
 
 async def ask(
@@ -47,9 +52,11 @@ async def ask(
     Raises:
         FabricError: what the work itself refused, with its code.
         NotAnsweredYetError: `wait_s` has passed; `wait_for` looks again.
+        RateLimitedError: too much that the org asked for is not answered yet.
         StackError: no worker answered in time.
     """
     async with get_session() as session:
+        await _require_room(session, org_id)
         request = InteractiveRequest(org_id=org_id, kind=kind, arguments=arguments)
         session.add(request)
         await session.flush()
@@ -139,6 +146,22 @@ async def forget_old() -> int:
             .returning(InteractiveRequest.id)
         )
         return len(done.all())
+
+
+async def _require_room(session: AsyncSession, org_id: UUID) -> None:
+    """What was asked longer ago than anybody waits is not counted: its worker may have died."""
+    since = clock.now() - timedelta(seconds=TIMEOUT_S)
+    waiting = select(func.count()).where(
+        InteractiveRequest.org_id == org_id,
+        InteractiveRequest.finished_at.is_(None),
+        InteractiveRequest.created_at > since,
+    )
+    if (await session.scalar(waiting) or 0) >= MAX_WAITING:
+        raise RateLimitedError(
+            f"{MAX_WAITING} checks, previews and queries of this org wait for their answers.",
+            "Wait until some are answered, then try again.",
+            retry_after_s=RETRY_AFTER_S,
+        )
 
 
 async def _wait(

@@ -4,14 +4,50 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
+
+from etlfabric_dagster import clock
+from etlfabric_dagster.db import get_session
+from etlfabric_dagster.models import InteractiveRequest
+from etlfabric_dagster.services import interactive
 
 LONG = "x" * 5000
 
 
 def cursor(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+@pytest.fixture
+async def flood(people):
+    """All that an org may ask at once waits; an older flood, whose worker died, is not counted."""
+    org = {"org_id": people.foreign.id, "kind": "query", "arguments": {}}
+    dead = clock.now() - timedelta(minutes=10)
+    count = interactive.MAX_WAITING
+    rows = [InteractiveRequest(**org) for _ in range(count)]
+    rows += [
+        InteractiveRequest(**org | {"org_id": people.org.id}, created_at=dead) for _ in range(count)
+    ]
+    async with get_session() as session:
+        session.add_all(rows)
+    yield
+    async with get_session() as session:
+        ids = [row.id for row in rows]
+        await session.execute(delete(InteractiveRequest).where(InteractiveRequest.id.in_(ids)))
+
+
+async def test_org_that_floods_the_workers_waits_and_no_other(client, people, flood):
+    sent = {"json": {"sql": "select 1"}, "params": {"wait_s": 0}}
+    url = f"/orgs/{people.foreign.slug}/query"
+    refused = await client.post(url, headers=people.stranger.headers, **sent)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert (int(refused.headers["retry-after"]) > 0, bool(refused.json()["remedy"])) == (True, True)
+    url = f"/orgs/{people.org.slug}/query"
+    other = await client.post(url, headers=people.owner.headers, **sent)
+    assert other.status_code in (200, 202), other.text
 
 
 def is_refusal(answer) -> bool:
