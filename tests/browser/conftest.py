@@ -22,10 +22,11 @@ from etlfabric_dagster import aio
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.models import Membership, User
-from etlfabric_dagster.services import orgs, users
+from etlfabric_dagster.services import orgs, sessions, users
 from etlfabric_dagster.services.scope import OPERATOR
 from etlfabric_dagster.testing import free_port
 from etlfabric_ui.server import build
+from etlfabric_ui.state.guards import AUDIENCE, COOKIE
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -187,3 +188,12 @@ def sign_in(page: Page, member: Member) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/overview")
+
+
+def enter(page: Page, member: Member, path: str) -> None:
+    """Open a page of the panel as somebody who signed in before."""
+    grant = aio.run(sessions.sign_in(member.email, PASSWORD, AUDIENCE))
+    page.context.add_cookies(
+        [{"name": COOKIE, "value": grant.cookie, "domain": "localhost", "path": "/"}]
+    )
+    page.goto(path)

@@ -26,19 +26,15 @@ from etlfabric_dagster.services import connections
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui import routes
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
-from tests.browser.test_sign_in import serious
+from tests.browser.promises import WIDE, drawn, kept, sideways
 from tests.test_services.ended_runs import end_run
 
-WIDE, NARROW = 1280, 390
 OTHER_WIDTHS = (768, 1920)
 MOST_SHIFT = 0.05
 MOST_NODES = 5_000
 LINES = 10_000
 MACHINE_WORDS = re.compile(r"\b(None|NaN|undefined)\b|\{\}|\[object |(?<![\w.])null(?![\w.])")
 PARTS = re.compile(r"\[+[.\w]+\]+")
-CLIPPED = """() => [...document.querySelectorAll('main *')].filter((one) =>
-  getComputedStyle(one).textOverflow === 'ellipsis' && one.scrollWidth > one.clientWidth + 1
-  && !one.closest('[title]:not([title=""])')).map((one) => one.outerHTML.slice(0, 120))"""
 SHIFT = """() => new Promise((done) => { let sum = 0;
   new PerformanceObserver((list) => {
     for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value;
@@ -153,7 +149,7 @@ def test_page_holds_what_every_page_promises(
     page.goto(furnished[0].path(route))
     drawn(page)
 
-    faults = moved(page) + shape(page) + looks(page, "light", WIDE) + looks(page, "dark", NARROW)
+    faults = moved(page) + shape(page) + kept(page)
     faults += [f"order: {one}" for one in page.evaluate(OUT_OF_ORDER)]
     for width in OTHER_WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
@@ -191,13 +187,7 @@ def test_door_holds_what_every_page_promises(page: Page, route: str) -> None:
     page.goto(route)
     drawn(page)
 
-    assert shape(page) + looks(page, "light", WIDE) + looks(page, "dark", NARROW) == []
-
-
-def drawn(page: Page) -> None:
-    """Until the data is there."""
-    page.locator("h1").first.wait_for()
-    expect(page.locator(".bones")).to_have_count(0)
+    assert shape(page) + kept(page) == []
 
 
 def shape(page: Page) -> list[str]:
@@ -224,19 +214,3 @@ def moved(page: Page) -> list[str]:
     """How far things jumped while the page came."""
     shift = page.evaluate(SHIFT)
     return [f"layout shift {shift:.3f}"] if shift >= MOST_SHIFT else []
-
-
-def sideways(page: Page, width: int) -> list[str]:
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    return [f"{wide} px wide at {width}"] if wide > width else []
-
-
-def looks(page: Page, scheme: str, width: int) -> list[str]:
-    """axe, no sideways scrolling, nothing cut without its whole text near."""
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-    where = f"{scheme} {width}: "
-    page.locator(f"html.{scheme}").wait_for()
-    found = [where + fault for fault in serious(page)]
-    found += [where + fault for fault in sideways(page, width)]
-    return found + [f"{where}cut: {one}" for one in page.evaluate(CLIPPED)]

@@ -13,7 +13,7 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import addresses, invitations, sessions, users
 from etlfabric_dagster.services.scope import OPERATOR
 from tests.browser.conftest import Member, Witness, add_member, sign_in
-from tests.browser.test_sign_in import serious
+from tests.browser.promises import serious
 from tests.test_api.mailbox import letters, token_in
 
 NEW_PASSWORD = "a longer horse with a battery"

@@ -30,8 +30,8 @@ from etlfabric_ui.state.dbt_models import DbtModelsState
 from etlfabric_ui.state.guards import COOKIE
 from etlfabric_ui.state.run import RunState
 from tests.browser.conftest import PASSWORD, Member, Panel, Witness, add_member, sign_in
+from tests.browser.promises import serious
 from tests.browser.test_models import write
-from tests.browser.test_sign_in import serious
 from tests.test_api.mailbox import letters, token_in
 from tests.test_services.ended_runs import end_run
 

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from etlfabric_dagster import aio
@@ -21,6 +20,7 @@ from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
 from etlfabric_dagster.services import dbt_models, leases, orgs, runs, sandbox, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
+from tests.browser.promises import kept, serious
 from tests.test_services.ended_runs import empty_queue
 
 DAILY = """select customer, sum(amount) as revenue
@@ -164,15 +164,6 @@ def open_file(page: Page, shop: Shop, path: str, query: str = "") -> None:
     page.goto(f"/o/{shop.slug}/dbt-models/{path}{query}")
     expect(page.get_by_role("heading", level=2, name=path)).to_be_visible()
     editor(page)
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {[node['html'][:160] for node in one['nodes']]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def test_dbt_model_is_written_previewed_formatted_and_saved(window: Page, shop: Shop) -> None:
@@ -378,14 +369,8 @@ def test_lineage_leads_from_source_to_mart_by_keyboard(window: Page, shop: Shop)
 
 
 @pytest.mark.parametrize("path", ["data/raw/shop__orders", "lineage"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_data_and_lineage_are_accessible_and_fit(
-    window: Page, shop: Shop, path: str, scheme: str
-) -> None:
-    window.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    for width in (1280, 390):
-        window.set_viewport_size({"width": width, "height": 800})
-        window.goto(f"/o/{shop.slug}/{path}")
-        expect(window.locator("table, .graph").filter(visible=True).first).to_be_visible()
-        assert serious(window) == []
-        assert window.evaluate("document.documentElement.scrollWidth") <= width
+def test_data_and_lineage_are_accessible_and_fit(window: Page, shop: Shop, path: str) -> None:
+    window.goto(f"/o/{shop.slug}/{path}")
+    expect(window.locator("table, .graph").filter(visible=True).first).to_be_visible()
+
+    assert kept(window) == []

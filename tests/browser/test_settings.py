@@ -14,8 +14,8 @@ from etlfabric_dagster.models import User
 from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.services import alerts, erasures, incidents
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
-from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
-from tests.browser.test_sign_in import serious
+from tests.browser.conftest import Member, Panel, Witness, add_member, enter, sign_in
+from tests.browser.promises import drawn, kept
 from tests.test_services.ended_runs import end_run
 
 
@@ -69,8 +69,7 @@ def test_member_is_invited_by_a_link_and_their_role_is_changed(page: Page, membe
 
 
 def test_token_is_shown_once_and_revoked(page: Page, member: Member) -> None:
-    sign_in(page, member)
-    page.goto(f"/o/{member.org}/settings/tokens")
+    enter(page, member, f"/o/{member.org}/settings/tokens")
     page.get_by_label("Name", exact=True).fill("nightly")
     page.get_by_label("May").select_option("read")
     page.get_by_role("button", name="Create token").click()
@@ -88,8 +87,7 @@ def test_token_is_shown_once_and_revoked(page: Page, member: Member) -> None:
 
 
 def test_time_zone_of_the_org_is_the_one_that_times_are_told_in(page: Page, owner: Member) -> None:
-    sign_in(page, owner)
-    page.goto(f"/o/{owner.org}/settings/general")
+    enter(page, owner, f"/o/{owner.org}/settings/general")
     page.get_by_label("Time zone").fill("Europe/Berlin")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
@@ -101,8 +99,7 @@ def test_time_zone_of_the_org_is_the_one_that_times_are_told_in(page: Page, owne
 
 
 def test_audit_log_is_filtered_downloaded_and_verified(page: Page, owner: Member) -> None:
-    sign_in(page, owner)
-    page.goto(f"/o/{owner.org}/settings/audit")
+    enter(page, owner, f"/o/{owner.org}/settings/audit")
     expect(page.get_by_text("Chain verified")).to_be_visible()
     page.get_by_label("What").select_option("alerts")
     page.wait_for_url("**/audit?what=alerts")
@@ -114,8 +111,7 @@ def test_audit_log_is_filtered_downloaded_and_verified(page: Page, owner: Member
 
 
 def test_rolled_bi_password_is_on_the_page_once(page: Page, member: Member) -> None:
-    sign_in(page, member)
-    page.goto(f"/o/{member.org}/settings/bi-access")
+    enter(page, member, f"/o/{member.org}/settings/bi-access")
     page.get_by_role("button", name="Roll password").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Roll password").click()
     expect(page.get_by_text("The new password")).to_be_visible()
@@ -128,8 +124,7 @@ def test_rolled_bi_password_is_on_the_page_once(page: Page, member: Member) -> N
 
 
 def test_erase_needs_the_slug_typed(page: Page, member: Member) -> None:
-    sign_in(page, member)
-    page.goto(f"/o/{member.org}/settings/danger-zone")
+    enter(page, member, f"/o/{member.org}/settings/danger-zone")
     page.get_by_role("button", name="Erase org").first.click()
     final = page.get_by_role("dialog").get_by_role("button", name="Erase org")
     expect(final).to_have_attribute("aria-disabled", "true")
@@ -144,8 +139,7 @@ def test_erase_needs_the_slug_typed(page: Page, member: Member) -> None:
 
 def test_viewer_sees_each_control_with_the_reason(page: Page, member: Member) -> None:
     viewer = add_member("viewer", member.org)
-    sign_in(page, viewer)
-    page.goto(f"/o/{member.org}/settings/members")
+    enter(page, viewer, f"/o/{member.org}/settings/members")
     invite = page.get_by_role("button", name="Invite")
 
     expect(invite).to_have_attribute("aria-disabled", "true")
@@ -214,8 +208,7 @@ def test_account_names_this_device_and_signs_out_everywhere(page: Page, member: 
 def test_operator_suspends_with_the_consequences_and_enters(
     page: Page, operator: Member, owner: Member
 ) -> None:
-    sign_in(page, operator)
-    page.goto(f"/operator/orgs?q={owner.org}")
+    enter(page, operator, f"/operator/orgs?q={owner.org}")
     page.get_by_role("link", name="Browser Inc.").click()
     page.wait_for_url(f"**/operator/orgs/{owner.org}")
     page.get_by_role("button", name="Suspend").first.click()
@@ -230,8 +223,7 @@ def test_operator_suspends_with_the_consequences_and_enters(
 
 
 def test_fleet_tells_the_queue_and_why_it_cannot_tell_more(page: Page, operator: Member) -> None:
-    sign_in(page, operator)
-    page.goto("/operator/fleet")
+    enter(page, operator, "/operator/fleet")
 
     expect(page.get_by_text("leases overdue")).to_be_visible()
     expect(page.get_by_text("was not started by “up” on this machine")).to_be_visible()
@@ -239,8 +231,7 @@ def test_fleet_tells_the_queue_and_why_it_cannot_tell_more(page: Page, operator:
 
 
 def test_nobody_else_sees_the_operators_pages(page: Page, member: Member) -> None:
-    sign_in(page, member)
-    page.goto("/operator/orgs")
+    enter(page, member, "/operator/orgs")
 
     expect(page.get_by_role("alert")).to_contain_text("Only operators")
 
@@ -261,11 +252,7 @@ def test_token_of_the_session_is_in_no_frame_of_the_socket(page: Page, member: M
 
 
 def test_rules_of_alerts_are_accessible_and_fit_a_phone(page: Page, owner: Member) -> None:
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": 390, "height": 800})
-    sign_in(page, owner)
-    page.goto(f"/o/{owner.org}/alerts?tab=rules")
-    expect(page.locator(".bones")).to_have_count(0)
+    enter(page, owner, f"/o/{owner.org}/alerts?tab=rules")
+    drawn(page)
 
-    assert serious(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert kept(page) == []

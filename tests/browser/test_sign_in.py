@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Member, Panel, Witness, sign_in
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds that matters."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {[node['html'][:160] for node in one['nodes']]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
+from tests.browser.promises import serious
 
 
 def test_sign_in_leads_to_the_overview_of_ones_org(page: Page, member: Member) -> None:
