@@ -24,6 +24,7 @@ from uuid import uuid4  # noqa: E402
 
 import psycopg  # noqa: E402
 import pytest  # noqa: E402
+from argon2 import PasswordHasher  # noqa: E402
 from sqlalchemy import select  # noqa: E402
 
 from etlfabric_dagster import queue  # noqa: E402
@@ -34,6 +35,7 @@ from etlfabric_dagster.embedded.postgres import PostgresCluster  # noqa: E402
 from etlfabric_dagster.models import InteractiveRequest  # noqa: E402
 from etlfabric_dagster.schemas.jobs import Warehouse  # noqa: E402
 from etlfabric_dagster.schemas.orgs import OrgOut  # noqa: E402
+from etlfabric_dagster.security import passwords  # noqa: E402
 from etlfabric_dagster.security.crypto import generate_key  # noqa: E402
 from etlfabric_dagster.services import answers, migrations, orgs, tenants  # noqa: E402
 from etlfabric_dagster.services.scope import OPERATOR, OrgScope, org_scope  # noqa: E402
@@ -53,6 +55,14 @@ PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw"
 def _home() -> Iterator[Path]:
     yield _HOME
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Passwords of this process cost a millisecond instead of fifty: hundreds are set and tried."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=1024))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,15 @@
-"""Parses and compiles dbt's own macros once per server instead of once per job.
+"""Parses and compiles dbt's own macros once, instead of once per job.
 
 dbt ships ~600 macros in ~130 files. Parsing them is most of the time of parsing a small project,
 compiling the ~40 that a model needs a third of building it. They do not change while this process
-lives, so what their text yields is kept; each parse gets copies.
+lives, so what their text yields is kept; each parse gets copies. The next start finds it on disk,
+with the JSON schemas of dbt's classes, which take a second to derive.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from types import CodeType
 from typing import Any
 
 import dbt.parser.manifest
@@ -17,6 +17,10 @@ from dbt.contracts.graph.nodes import Macro
 from dbt.contracts.graph.unparsed import UnparsedMacro
 from dbt.parser.macros import MacroParser
 from dbt_common.clients.jinja import MacroFuzzEnvironment, get_environment
+from dbt_common.dataclass_schema import dbtClassMixin
+
+from etlfabric_dagster.sandbox import dbt_macro_store
+from etlfabric_dagster.sandbox.dbt_macro_store import Kept
 
 BUILD_MACROS = ("materializations", "adapters", "relations", "generic_test", "name", "platform")
 """Parts of the paths of the macros that are compiled beforehand."""
@@ -26,18 +30,24 @@ _loader: Any = dbt.parser.manifest
 _environment: Any = MacroFuzzEnvironment
 _parse = _parser.parse_unparsed_macros
 _calls = _loader.statically_extract_macro_calls
-_macros: dict[tuple[str, str, str], list[Macro]] = {}
-_macro_calls: dict[str, list[str]] = {}
 _compile = _environment.compile
-_code: dict[tuple[type, str], CodeType] = {}
+_described: Any = dbtClassMixin
+_describe = _described.__dict__["json_schema"].__func__
+_kept = Kept({}, {}, {}, {})
+_found = 0
 _filling = True
 
 
 def install() -> None:
-    """Keep what is parsed from now on, until `freeze`."""
+    """Take what an earlier start kept, and keep what is parsed from now on, until `freeze`."""
+    global _found
+    for own, earlier in zip(_kept, dbt_macro_store.load(), strict=True):
+        own.update(earlier)
+    _found = sum(map(len, _kept))
     _parser.parse_unparsed_macros = _parse_cached
     _loader.statically_extract_macro_calls = _calls_cached
     _environment.compile = _compile_cached
+    _described.json_schema = classmethod(_describe_cached)
 
 
 def compile_all(macros: Iterable[Macro]) -> None:
@@ -51,16 +61,18 @@ def compile_all(macros: Iterable[Macro]) -> None:
 def freeze() -> None:
     """Keep nothing more: from here on macros are tenants'."""
     global _filling
+    if sum(map(len, _kept)) > _found:
+        dbt_macro_store.keep(_kept)
     _filling = False
 
 
 def _parse_cached(parser: MacroParser, node: UnparsedMacro) -> Iterable[Macro]:
     key = (node.package_name, node.original_file_path, node.raw_code)
-    known = _macros.get(key)
+    known = _kept.macros.get(key)
     if known is None:
         known = list(_parse(parser, node))
         if _filling:
-            _macros[key] = copy.deepcopy(known)
+            _kept.macros[key] = copy.deepcopy(known)
         return known
     return [_fresh(macro) for macro in known]
 
@@ -76,11 +88,11 @@ def _fresh(macro: Macro) -> Macro:
 
 
 def _calls_cached(text: str, context: Any, wrapper: Any = None) -> list[str]:
-    known = _macro_calls.get(text)
+    known = _kept.calls.get(text)
     if known is None:
         known = _calls(text, context, wrapper)
         if _filling:
-            _macro_calls[text] = known
+            _kept.calls[text] = known
     return known
 
 
@@ -88,9 +100,20 @@ def _compile_cached(env: MacroFuzzEnvironment, source: Any, *args: Any, **kwargs
     if args or kwargs or not isinstance(source, str):
         return _compile(env, source, *args, **kwargs)
     key = (type(env), source)
-    code = _code.get(key)
+    code = _kept.code.get(key)
     if code is None:
         code = _compile(env, source)
         if _filling:
-            _code[key] = code
+            _kept.code[key] = code
     return code
+
+
+def _describe_cached(described: type) -> dict[str, Any]:
+    """The JSON schema that dbt validates a node of this class with."""
+    name = f"{described.__module__}.{described.__qualname__}"
+    known = _kept.schemas.get(name)
+    if known is None:
+        known = _describe(described)
+        if _filling:
+            _kept.schemas[name] = known
+    return known

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,15 +118,18 @@ class Stack:
 
     def alive(self) -> list[psutil.Process]:
         """Every process that belongs to this stack."""
-        found = {p.pid: p for p in marked(self.home.path)}
-        for one in self.state().recorded():
-            if one.is_alive():
-                found[one.pid] = psutil.Process(one.pid)
-        supervisor = self.state()
-        if identity(supervisor.supervisor) == supervisor.identity:
-            found[supervisor.supervisor] = psutil.Process(supervisor.supervisor)
-        family = [child for p in found.values() for child in p.children(recursive=True)]
-        return list({*found.values(), *family})
+        state = self.state()
+        pids = [one.pid for one in state.recorded() if one.is_alive()]
+        if identity(state.supervisor) == state.identity:
+            pids.append(state.supervisor)
+        found = set(marked(self.home.path))
+        for pid in pids:
+            with suppress(psutil.NoSuchProcess):
+                found.add(psutil.Process(pid))
+        for one in list(found):
+            with suppress(psutil.NoSuchProcess):
+                found.update(one.children(recursive=True))
+        return list(found)
 
     @contextmanager
     def servers(self) -> Iterator[None]:

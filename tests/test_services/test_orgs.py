@@ -60,7 +60,9 @@ async def test_interrupted_provisioning_is_finished_by_the_same_call(migrated, m
 async def test_objects_of_a_pipeline_login_belong_to_the_owner(warehouse):
     conn = await connect(warehouse)
     await conn.execute(f"CREATE TABLE {warehouse.raw}.t (i int)")
-    owner = await conn.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 't'")
+    owner = await conn.fetchval(
+        "SELECT tableowner FROM pg_tables WHERE schemaname = $1 AND tablename = 't'", warehouse.raw
+    )
     await conn.close()
     assert owner == warehouse.owner_role
 

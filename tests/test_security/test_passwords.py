@@ -1,0 +1,28 @@
+"""Passwords as a process of the product stores them; the tests' own are cheaper (`conftest`)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from argon2 import PasswordHasher, extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from etlfabric_dagster.security import passwords
+
+STORE = """
+import asyncio
+from etlfabric_dagster.security import passwords
+print(asyncio.run(passwords.hashed("correct horse battery")))
+"""
+
+
+async def test_a_stored_password_costs_what_rfc_9106_advises() -> None:
+    done = subprocess.run([sys.executable, "-c", STORE], capture_output=True, text=True, check=True)
+    stored = done.stdout.strip()
+
+    assert extract_parameters(stored) == RFC_9106_LOW_MEMORY
+    assert PasswordHasher().verify(stored, "correct horse battery")
+    assert await passwords.matches(stored, "correct horse battery")
+    assert not await passwords.matches(stored, "another horse battery")
+    assert not await passwords.matches(None, "correct horse battery")
