@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
@@ -17,10 +18,13 @@ print(asyncio.run(passwords.hashed("correct horse battery")))
 """
 
 
-async def test_a_stored_password_costs_what_rfc_9106_advises() -> None:
+@pytest.fixture
+def stored() -> str:
     done = subprocess.run([sys.executable, "-c", STORE], capture_output=True, text=True, check=True)
-    stored = done.stdout.strip()
+    return done.stdout.strip()
 
+
+async def test_a_stored_password_costs_what_rfc_9106_advises(stored: str) -> None:
     assert extract_parameters(stored) == RFC_9106_LOW_MEMORY
     assert PasswordHasher().verify(stored, "correct horse battery")
     assert await passwords.matches(stored, "correct horse battery")
