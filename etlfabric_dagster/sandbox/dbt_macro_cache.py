@@ -41,8 +41,11 @@ _filling = True
 def install() -> None:
     """Take what an earlier start kept, and keep what is parsed from now on, until `freeze`."""
     global _found
-    for own, earlier in zip(_kept, dbt_macro_store.load(), strict=True):
-        own.update(earlier)
+    earlier = dbt_macro_store.load()
+    _kept.macros.update(earlier.macros)
+    _kept.calls.update(earlier.calls)
+    _kept.code.update(earlier.code)
+    _kept.schemas.update(earlier.schemas)
     _found = sum(map(len, _kept))
     _parser.parse_unparsed_macros = _parse_cached
     _loader.statically_extract_macro_calls = _calls_cached

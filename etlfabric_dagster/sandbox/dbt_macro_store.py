@@ -41,8 +41,9 @@ def place() -> Path:
 def load() -> Kept:
     """What an earlier start kept; nothing when there is none, or none that can be read."""
     try:
-        kept = Kept(*pickle.loads(place().read_bytes()))
-        return kept._replace(code={key: marshal.loads(one) for key, one in kept.code.items()})
+        macros, calls, code, schemas = pickle.loads(place().read_bytes())
+        code = {key: marshal.loads(one) for key, one in code.items()}
+        return Kept(macros, calls, code, schemas)
     except Exception:  # a file of another program, cut or stale, raises anything
         return Kept({}, {}, {}, {})
 
@@ -51,9 +52,9 @@ def keep(kept: Kept) -> None:
     """Write it for the next start, in one step."""
     if sys.dont_write_bytecode:
         return
-    plain = kept._replace(code={key: marshal.dumps(one) for key, one in kept.code.items()})
+    code = {key: marshal.dumps(one) for key, one in kept.code.items()}
     file = place()
     written = file.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
-        written.write_bytes(pickle.dumps(tuple(plain)))
+        written.write_bytes(pickle.dumps((kept.macros, kept.calls, code, kept.schemas)))
         written.replace(file)
