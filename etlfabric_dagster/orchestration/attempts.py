@@ -6,15 +6,17 @@ when it starts and leaves when it ends.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 import dagster as dg
 
 from etlfabric_dagster.errors import ConflictError
+from etlfabric_dagster.orchestration.compat import SqlEventLogStorage
 from etlfabric_dagster.orchestration.writer import EventWriter
 
 UNTOLD = {
@@ -23,6 +25,17 @@ UNTOLD = {
     dg.DagsterEventType.LOGS_CAPTURED,
 }
 """Not stored: the same three lines in every run, of resources and log files that nobody uses."""
+
+PLAIN = {
+    dg.DagsterEventType.ENGINE_EVENT,
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_INPUT,
+    dg.DagsterEventType.STEP_OUTPUT,
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.HANDLED_OUTPUT,
+    dg.DagsterEventType.LOADED_INPUT,
+}
+"""Told by their row alone: no asset, check or run changes with them."""
 
 BEGINNINGS = {dg.DagsterEventType.RUN_STARTING, dg.DagsterEventType.RUN_START}
 
@@ -59,6 +72,9 @@ class _Attempt:
     lease: Leased
     writer: EventWriter
     has_stepped: bool = False
+    batch: list[dg.EventLogEntry] | None = None
+    """Events that wait to be stored by one statement; None while the next one needs its own."""
+    batching: threading.Lock = field(default_factory=threading.Lock)
 
 
 _running: dict[str, Runner] = {}
@@ -104,7 +120,10 @@ def fence_events(instance: dg.DagsterInstance) -> dg.DagsterInstance:
             return
         attempt.lease.require()
         kind = event.dagster_event.event_type if event.dagster_event else None
-        if kind not in UNTOLD:
+        if kind in PLAIN:
+            _put_plain(attempt, instance, event)
+        elif kind not in UNTOLD:
+            attempt.batch = None
             attempt.writer.put(partial(_write, attempt.lease, partial(write, event, **kwargs)))
         if kind in BEGINNINGS:
             attempt.writer.put(partial(_stay_canceled, instance, event.run_id))
@@ -114,6 +133,8 @@ def fence_events(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 
     def read_run_as_told(run_id: str) -> dg.DagsterRun | None:
         if (attempt := _attempts.get(run_id)) is not None:
+            if attempt.writer.is_writing_here:
+                return None  # Dagster looks, after an event of the run, whether to retry it
             attempt.writer.flush()
         return read_run(run_id)
 
@@ -125,6 +146,28 @@ def fence_events(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 def _write(lease: Leased, write: Any) -> None:
     lease.require()  # it may be lost since the event happened
     write()
+
+
+def _put_plain(attempt: _Attempt, instance: dg.DagsterInstance, event: dg.EventLogEntry) -> None:
+    """With those before it that nobody has begun to write, unless another kind came between."""
+    with attempt.batching:
+        if attempt.batch is not None:
+            attempt.batch.append(event)
+            return
+        batch = [event]
+        store = partial(_store, attempt, instance, batch)
+        attempt.writer.put(partial(_write, attempt.lease, store))  # raises what failed before
+        attempt.batch = batch
+
+
+def _store(attempt: _Attempt, instance: dg.DagsterInstance, batch: list[dg.EventLogEntry]) -> None:
+    with attempt.batching:
+        if attempt.batch is batch:
+            attempt.batch = None
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    with storage.run_connection(batch[0].run_id) as conn:
+        conn.execute(storage.prepare_insert_event_batch(batch))
 
 
 def _stay_canceled(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -32,9 +32,14 @@ class EventWriter:
 
     def flush(self) -> None:
         """Wait until all of it is written. Returns at once in the writing thread itself."""
-        if threading.current_thread() is not self._thread:
+        if not self.is_writing_here:
             self._waiting.join()
             self._raise_failure()
+
+    @property
+    def is_writing_here(self) -> bool:
+        """Whether the caller is what is being written."""
+        return threading.current_thread() is self._thread
 
     def __enter__(self) -> EventWriter:
         self._thread.start()
