@@ -23,7 +23,7 @@ from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.testing import SandboxServer
 
 PATIENCE_S = 300  # imports take long on a busy machine
-TASKS_PER_CHILD = 8
+TASKS_PER_CHILD = 6
 
 SOURCE = """
 CREATE TABLE customers (id int PRIMARY KEY, name text);
