@@ -138,15 +138,16 @@ def postgres_with_tls(ca: Path, certificate: Path, key: Path) -> Iterator[int]:
 def debian_postgres(
     files: Mapping[str, Path] = MappingProxyType({}), **settings: str
 ) -> Iterator[tuple[int, Path]]:
-    """A throw-away PostgreSQL as the system has it; superuser `reader`, password `pw`.
+    """A throw-away PostgreSQL, superuser `reader`, password `pw`: the system's, or of the folder of
+    binaries that TESTED_POSTGRES names.
 
     Args:
         files: name → file that is copied for the server's user, into the parent of its data.
 
     Yields its port, and the folder of its Unix socket.
     """
-    found = sorted(POSTGRES_BIN.glob("*/bin"))
-    binaries = Path(needed(str(found[-1]) if found else None, "postgresql"))
+    found = [os.environ.get("TESTED_POSTGRES"), *map(str, sorted(POSTGRES_BIN.glob("*/bin")))]
+    binaries = Path(needed(found[0] or found[-1], "postgresql"))
     with folder_of("postgres") as (folder, user):
         port = free_port()
         common: dict[str, Any] = {"user": user, "cwd": "/", "stdout": subprocess.DEVNULL}
