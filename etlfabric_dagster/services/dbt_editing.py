@@ -45,8 +45,9 @@ async def check_new(scope: OrgScope, path: str) -> None:
         )
 
 
-async def refuse_lost_update(scope: OrgScope, path: str, expected: str) -> None:
-    """Raises EditedMeanwhileError, naming who saved, unless the file is still of that version.
+async def refuse_lost_update(scope: OrgScope, path: str, expected: str, wanted: str) -> None:
+    """Raises EditedMeanwhileError, naming who saved, unless the file is still of that version, or
+    holds what is wanted: that was sent twice.
 
     Holds the lock of the org's dbt project until the transaction ends.
     """
@@ -54,7 +55,7 @@ async def refuse_lost_update(scope: OrgScope, path: str, expected: str) -> None:
     draft = await dbt_drafts.get(scope, path)
     stored = (await dbt_store.files_of(scope)).get(path)
     current = draft.content if draft else stored.content if stored else None
-    if (NEW if current is None else _digest(current)) == expected:
+    if current == wanted or (NEW if current is None else _digest(current)) == expected:
         return
     if draft is not None:
         who = draft.author

@@ -294,8 +294,8 @@ async def answer_change(org_id: UUID, arguments: dict[str, Any]) -> dict[str, An
 
     async with org_scope_by_id(SYSTEM, org_id) as scope:
         if arguments.get("expected") is not None:
-            (path,) = arguments["put"]
-            await dbt_editing.refuse_lost_update(scope, path, arguments["expected"])
+            ((path, wanted),) = arguments["put"].items()
+            await dbt_editing.refuse_lost_update(scope, path, arguments["expected"], wanted)
         before = await dbt_store.files_of(scope)
         changed = await dbt_store.change(scope, edit)
         await _record_change(scope, arguments, before)
