@@ -13,6 +13,9 @@ from etlfabric_dagster.tasks import child, heartbeats
 
 CHILD_MAX_RUNS = 1000  # a fresh child costs its first run 0.4-5 s, measured 2026-11
 CHILD_MAX_KIB = 600 * 1024
+CHILD_OPENS_WITHIN_S = 120.0
+"""Celery kills a child that is not up by then, after 4 s by itself: a database that restarts, or a
+machine that is busy, kept a worker killing its own children."""
 
 
 def make() -> Celery:
@@ -28,6 +31,7 @@ def make() -> Celery:
         worker_concurrency=settings.workers,
         worker_max_memory_per_child=CHILD_MAX_KIB,
         worker_max_tasks_per_child=CHILD_MAX_RUNS,
+        worker_proc_alive_timeout=CHILD_OPENS_WITHIN_S,
     )
     steps: Any = app.steps
     steps["consumer"].add(OfferSlots)
