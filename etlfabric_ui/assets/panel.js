@@ -199,6 +199,7 @@
   // ── Leaving with changes that are not saved asks first ──
   let typed = null; // the form that was typed into
   let meant = null; // where one wanted to go
+  let agreed = false; // to leave
   const unsaved = () => Boolean((typed && typed.isConnected) || $("[data-unsaved]"));
   const forgetTyped = (event) => { if (event.target === typed) typed = null; };
   for (const kind of ["input", "change"]) {
@@ -208,24 +209,25 @@
   const elsewhere = (href) => new URL(href, location.href).pathname !== location.pathname;
   function asksToLeave(go) {
     const dialog = document.getElementById("leave");
-    if (!unsaved() || !dialog) return false;
+    if (agreed || !unsaved() || !dialog) return false;
     meant = go;
     dialog.showModal();
     return true;
   }
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
-    if (!link || link.target === "_blank" || event.metaKey || event.ctrlKey || link === meant || !elsewhere(link.href)) return;
+    if (!link || link.target === "_blank" || event.metaKey || event.ctrlKey || !elsewhere(link.href)) return;
     if (!asksToLeave(link)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   }, true);
   function leave() {
     const to = meant;
-    typed = null;
+    typed = meant = null;
     document.getElementById("leave").close();
+    agreed = true; // for this one click
     if (typeof to === "function") to(); else to?.click();
-    meant = null;
+    agreed = false;
   }
   addEventListener("beforeunload", (event) => { if (typed && typed.isConnected) event.preventDefault(); });
 
@@ -296,7 +298,7 @@
 
   function go(href) {
     if (href === location.pathname + location.search) return;
-    if (elsewhere(href) && meant === null && asksToLeave(() => go(href))) return;
+    if (elsewhere(href) && asksToLeave(() => go(href))) return;
     history.pushState({ idx: (history.state?.idx ?? 0) + 1, key: String(Date.now()), usr: null }, "", href);
     dispatchEvent(new PopStateEvent("popstate", { state: history.state })); // the router listens
   }
@@ -563,9 +565,9 @@
   let open = 0, ever = false, timer = null;
   const banner = (on) => document.getElementById("connection")?.classList.toggle("on", on);
   function look() {
-    clearTimeout(timer);
-    if (open > 0) { banner(false); return; }
-    if (ever && !leaving) timer = setTimeout(() => { if (open <= 0 && !leaving) banner(true); }, 2000);
+    if (open > 0) { clearTimeout(timer); timer = null; banner(false); return; }
+    // tries that fail in between do not begin the two seconds anew
+    if (ever && !leaving && !timer) timer = setTimeout(() => { timer = null; if (open <= 0 && !leaving) banner(true); }, 2000);
   }
   let leaving = false;
   addEventListener("pagehide", () => { leaving = true; });

@@ -88,15 +88,18 @@ def leave_dialog() -> rx.Component:
         return rx.el.button(label, type="button", class_name=kind, custom_attrs={"data-do": what})
 
     return rx.el.dialog(
-        rx.el.h2(strings.LEAVE_QUESTION),
-        rx.el.p(strings.LEAVE_TEXT),
         rx.el.div(
-            choice("Stay", "btn primary", "close"),
-            choice(strings.LEAVE, "btn", "leave"),
-            class_name="row",
+            rx.el.h2(strings.LEAVE_QUESTION),
+            rx.el.p(strings.LEAVE_TEXT),
+            rx.el.div(
+                choice("Stay", "btn primary", "close"),
+                choice(strings.LEAVE, "btn", "leave"),
+                class_name="row",
+            ),
+            class_name="form",
         ),
         id="leave",
-        class_name="ask leave",
+        class_name="ask",
         custom_attrs={"aria-label": strings.LEAVE_QUESTION},
     )
 

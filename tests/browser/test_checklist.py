@@ -46,6 +46,14 @@ OUT_OF_ORDER = """() => {
   const found = stops.filter((one) => one.tabIndex > 0).map((one) => one.outerHTML.slice(0, 100));
   const first = stops[0] && stops[0].textContent;
   return first === 'Skip to content' ? found : [...found, `first stop: ${first}`]; }"""
+LINE = """window.line = { down: false, open: [],
+    cut() { this.down = true; for (const one of this.open) one.close(); },
+    mend() { this.down = false; } };
+  window.WebSocket = class extends WebSocket { constructor(...given) {
+    super(...given);
+    window.line.open.push(this);
+    if (window.line.down) this.close(); } };"""
+"""The wire between a browser and the backend."""
 SKIPPED = """() => { let last = 0; const found = [];
   for (const one of document.querySelectorAll('h1,h2,h3,h4')) {
     if (!one.offsetParent) continue;
@@ -180,6 +188,28 @@ def test_tab_goes_through_a_page_in_reading_order_and_shows_where_it_is(
     assert "shop" in [stop["said"] for stop in walked], "its list is reached"
     assert [stop["nth"] for stop in walked] == sorted(stop["nth"] for stop in walked)
     assert [stop["said"] for stop in walked if stop["ring"] < 2] == []
+
+
+def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
+    panel: Panel, chromium: Browser, member: Member
+) -> None:
+    context = chromium.new_context(base_url=panel.url, viewport={"width": WIDE, "height": 800})
+    context.add_init_script(LINE)
+    page = context.new_page()
+    sign_in(page, member)
+    page.goto(f"/o/{member.org}/runs")
+    expect(page.get_by_text("No runs yet.")).to_be_visible()
+    banner = page.locator("#connection")
+    expect(banner).to_be_hidden()
+
+    page.evaluate("window.line.cut()")
+    expect(banner).to_have_text("Reconnecting. What you see may be out of date.")
+    expect(banner).to_be_visible(timeout=5_000)  # after two seconds, however often it is tried
+    aio.run(end_run(member.org, RunStatus.SUCCEEDED, rows=20_557))
+    page.evaluate("window.line.mend()")
+    expect(banner).to_be_hidden(timeout=30_000)
+    expect(page.get_by_role("row").filter(has_text="20,557 rows")).to_be_visible(timeout=30_000)
+    context.close()
 
 
 @pytest.mark.parametrize("route", DOORS)

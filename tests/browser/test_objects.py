@@ -16,7 +16,7 @@ from etlfabric_dagster.services import connections, leases, pipelines, runs, sch
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, add_member, enter
 from tests.browser.promises import drawn, kept, serious
-from tests.test_services.ended_runs import empty_queue
+from tests.test_services.ended_runs import add_pipeline, empty_queue
 
 Source = tuple[dict[str, Any], dict[str, str]]
 
@@ -215,6 +215,33 @@ def test_wizard_keeps_its_step_and_choices_over_a_reload(
     page.get_by_label("Cron expression").fill("0 6 * * 1-5")
     expect(page.get_by_text("At 06:00 on Monday through Friday")).to_be_visible()
     assert serious(page) == []
+
+
+def test_leaving_a_form_with_changes_asks_first(page: Page, shop: Member) -> None:
+    go(page, shop, "connections/new")
+    page.get_by_role("button", name="PostgreSQL").click()
+    page.locator("#config-host").fill("db.acme.io")  # while the address still follows
+    page.wait_for_url("**/connections/new/postgresql?step=details")
+    runs, asked = page.get_by_role("link", name="Runs"), page.get_by_role("dialog")
+    for _ in range(2):
+        runs.click()
+        expect(asked).to_contain_text("Leave without saving?")
+        asked.get_by_role("button", name="Stay").click()
+        expect(page.locator("#config-host")).to_have_value("db.acme.io")
+
+    runs.click()
+    asked.get_by_role("button", name="Leave").click()
+    page.wait_for_url("**/runs")
+
+
+def test_a_pipeline_is_renamed_and_its_address_with_it(page: Page, shop: Member) -> None:
+    aio.run(add_pipeline(shop.org, "nightly"))
+    go(page, shop, "pipelines/nightly?tab=settings")
+    page.get_by_label("Name", exact=True).fill("every_night")
+    page.get_by_role("button", name="Rename").click()
+    page.wait_for_url("**/pipelines/every_night?tab=settings")
+    expect(page.get_by_role("heading", level=1, name="every_night")).to_be_visible()
+    expect(page.get_by_text("Renamed to every_night.")).to_be_visible()
 
 
 def test_file_that_is_dropped_becomes_a_stream(page: Page, shop: Member) -> None:
