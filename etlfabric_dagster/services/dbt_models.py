@@ -94,6 +94,8 @@ async def put(
         if not draft:
             raise
         async with org_scope(actor, slug) as scope:
+            if expected is not None:  # again: another draft may have come while this was parsed
+                await dbt_editing.refuse_lost_update(scope, path, expected, content)
             await dbt_drafts.save(scope, path, content, exc)
     async with org_scope(actor, slug) as scope:
         return await get(scope, path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -323,3 +326,15 @@ async def test_draft_is_a_version_that_a_save_must_know(org: OrgOut) -> None:
         )
     with pytest.raises(EditedMeanwhileError):
         await dbt_models.put(OPERATOR, org.slug, path, "select 4", expected=dbt_editing.NEW)
+
+
+async def test_one_of_two_drafts_from_one_version_is_refused(org: OrgOut) -> None:
+    def save(name: str) -> Any:
+        text = f"select {{{{ ref('{name}') }}}}"
+        new = dbt_editing.NEW
+        return dbt_models.put(OPERATOR, org.slug, "marts/one.sql", text, draft=True, expected=new)
+
+    first, second = await asyncio.gather(save("left"), save("right"), return_exceptions=True)
+
+    refused = [one for one in (first, second) if isinstance(one, EditedMeanwhileError)]
+    assert len(refused) == 1
