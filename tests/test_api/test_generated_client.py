@@ -59,7 +59,7 @@ async def test_client_signs_in_lists_creates_and_reads_a_problem(load, desk):
             listed = await load("api.pipelines.list_pipelines").asyncio(
                 desk.org.slug, client=signed
             )
-            assert [one.name for one in listed.items] == ["shop"]
+            assert "shop" in [one.name for one in listed.items]
             token = await load("api.tokens.create_token").asyncio(
                 client=signed, body=models.TokenIn(name="generated", read_only=True)
             )

@@ -78,9 +78,10 @@ async def update_pipeline(
     fields = _fields(given)
     new = fields.pop("name")
     if new not in (None, name):
-        name = (await _rename(actor, slug, name, new)).name
-    if not given.model_fields_set - {"name"}:
-        return await pipelines.get_by_name(actor, slug, name)
+        renamed = await _rename(actor, slug, name, new)
+        if given.model_fields_set == {"name"}:
+            return renamed
+        name = renamed.name
     return await pipelines.update(actor, slug, name, clear_models=clear, **fields)
 
 
