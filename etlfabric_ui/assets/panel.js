@@ -517,9 +517,15 @@
   let shown = null;
   new MutationObserver(() => {
     const element = $("[data-query]");
-    const now = element ? { page: location.pathname, query: element.dataset.query } : null;
-    // another page begins with what its URL says, whatever its state held before
-    if (now && shown && now.page === shown.page && now.query !== shown.query) history.replaceState(history.state, "", now.page + (now.query ? `?${now.query}` : ""));
+    const now = element ? { page: location.pathname, query: element.dataset.query, address: location.search } : null;
+    const isSame = now && shown && now.page === shown.page;
+    if (isSame && now.query === shown.query) return;
+    // another page begins with what its URL says, whatever its state held before; and a link that was
+    // followed meanwhile outdoes the answer to what came before it
+    if (isSame && now.address === shown.address) {
+      history.replaceState(history.state, "", now.page + (now.query ? `?${now.query}` : ""));
+      now.address = location.search;
+    }
     shown = now;
   }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-query"] });
 

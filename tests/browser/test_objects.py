@@ -276,3 +276,17 @@ def test_pages_are_accessible_and_fit(page: Page, shop: Member) -> None:
         drawn(page)
 
         assert (path, kept(page)) == (path, [])
+
+
+def test_a_link_that_was_followed_outdoes_an_answer_that_comes_late(
+    page: Page, shop: Member
+) -> None:
+    go(page, shop, "pipelines")
+    drawn(page)
+    page.evaluate("document.querySelector('[data-query]').dataset.query = 'status=failed'")
+    page.wait_for_url("**/pipelines?status=failed")
+
+    page.evaluate("history.pushState(history.state, '', '?status=paused')")
+    page.evaluate("document.querySelector('[data-query]').dataset.query = 'status=running'")
+
+    assert page.evaluate("location.search") == "?status=paused"
