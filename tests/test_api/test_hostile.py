@@ -24,7 +24,7 @@ def cursor(value: object) -> str:
 @pytest.fixture
 async def flood(people):
     """All that an org may ask at once waits; an older flood, whose worker died, is not counted."""
-    org = {"org_id": people.foreign.id, "kind": "query", "arguments": {}}
+    org = {"org_id": people.foreign.id, "kind": "query", "arguments": {}, "status": "running"}
     dead = clock.now() - timedelta(minutes=10)
     count = interactive.MAX_WAITING
     rows = [InteractiveRequest(**org) for _ in range(count)]
