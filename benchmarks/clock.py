@@ -88,11 +88,20 @@ async def due() -> int:
 
 async def verdict() -> tuple[int, int]:
     """(schedules without a run, runs too many)."""
+    runs_each = (
+        select(func.count(Run.id).label("runs"))
+        .select_from(Schedule)
+        .outerjoin(Run, Run.pipeline_id == Schedule.pipeline_id)
+        .group_by(Schedule.id)
+        .subquery()
+    )
+    runs = runs_each.c.runs
+    query = select(
+        func.count().filter(runs == 0), func.coalesce(func.sum(runs - 1).filter(runs > 1), 0)
+    )
     async with get_session() as session:
-        schedules = await session.scalar(select(func.count()).select_from(Schedule)) or 0
-        runs = await session.scalar(select(func.count()).select_from(Run)) or 0
-        pipelines = await session.scalar(select(func.count(Run.pipeline_id.distinct()))) or 0
-    return schedules - pipelines, runs - pipelines
+        missed, double = (await session.execute(query.select_from(runs_each))).one()
+    return missed, int(double)
 
 
 def _ticks(poller: Host) -> bool:

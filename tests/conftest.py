@@ -24,6 +24,7 @@ from uuid import uuid4  # noqa: E402
 
 import psycopg  # noqa: E402
 import pytest  # noqa: E402
+import redis  # noqa: E402
 from argon2 import PasswordHasher  # noqa: E402
 from sqlalchemy import select  # noqa: E402
 
@@ -48,6 +49,15 @@ from etlfabric_dagster.testing import (  # noqa: E402
 )
 
 pytest_plugins = ("tests.scheduling",)
+_TABLES = pytest.StashKey[tuple[PostgresCluster, ValkeyServer]]()
+_EMPTY = """
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+    WHERE schemaname IN ('public', 'dagster')
+      AND tablename NOT IN ('alembic_version', 'secondary_indexes', 'instance_info')
+  LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
+END $$
+"""
 PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw", "etlfabric"
 
 
@@ -104,10 +114,30 @@ def install(_home: Path, cluster: PostgresCluster, valkey: ValkeyServer) -> Sett
 
 
 @pytest.fixture(scope="session")
-def migrated(install: Settings) -> Settings:
+def migrated(
+    install: Settings,
+    cluster: PostgresCluster,
+    valkey: ValkeyServer,
+    request: pytest.FixtureRequest,
+) -> Settings:
     """The install with its tables."""
     migrations.upgrade_all()
+    request.config.stash[_TABLES] = (cluster, valkey)
     return install
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_of_other_files(request: pytest.FixtureRequest) -> None:
+    """Each file begins with empty tables and an empty broker: none sees what another left."""
+    servers = request.config.stash.get(_TABLES, None)
+    if servers is None:
+        return  # no file of this process has used them yet
+    cluster, valkey = servers
+    with psycopg.connect(cluster.dsn(PLATFORM_DATABASE), autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")  # in any order, audit events too
+        conn.execute(_EMPTY)
+    with redis.Redis.from_url(valkey.url) as broker:
+        broker.flushall()
 
 
 @pytest.fixture(scope="session")

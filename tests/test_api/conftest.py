@@ -98,9 +98,9 @@ class Cast:
         return getattr(self, name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def people(migrated, make_slug, register: Register) -> Cast:
-    """Shared by the whole process: tests do not change its members or status."""
+    """Shared by a file: its tests do not change its members or status."""
     org = await orgs.create(OPERATOR, make_slug(), "Cast")
     foreign = await orgs.create(OPERATOR, make_slug(), "Foreign")
     members = {str(role): await register(org, role) for role in Role}
@@ -128,9 +128,9 @@ class Desk:
         return await self.client.request(method, url, headers=headers, **given)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def desk(client, make_slug, register: Register, shop_source, interactive_worker) -> Desk:
-    """Shared by the whole process: tests leave `shop` and its stream as they are."""
+    """Shared by a file: its tests leave `shop` and its stream as they are."""
     org = await orgs.create(OPERATOR, make_slug(), "Desk")
     desk = Desk(org, await register(org, Role.OWNER), client)
     config, secrets = shop_source

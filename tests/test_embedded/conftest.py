@@ -23,6 +23,7 @@ from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.kernel import is_locked
 from etlfabric_dagster.embedded.leftovers import identity, marked
 from etlfabric_dagster.embedded.state import Phase, StackState
+from tests.processes import family, lives
 
 PORTS = (*ports.EMBEDDED, "dagster_port", "ui_port", "api_port")
 
@@ -41,7 +42,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 def still_running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Those that live; a zombie has ended."""
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in processes if lives(one)]
 
 
 @dataclass
@@ -122,13 +123,11 @@ class Stack:
         pids = [one.pid for one in state.recorded() if one.is_alive()]
         if identity(state.supervisor) == state.identity:
             pids.append(state.supervisor)
-        found = set(marked(self.home.path))
+        pids += [one.pid for one in marked(self.home.path)]
+        found: set[psutil.Process] = set()
         for pid in pids:
             with suppress(psutil.NoSuchProcess):
-                found.add(psutil.Process(pid))
-        for one in list(found):
-            with suppress(psutil.NoSuchProcess):
-                found.update(one.children(recursive=True))
+                found.update(family(pid))
         return list(found)
 
     @contextmanager

@@ -12,7 +12,7 @@ from tests.served import served_api
 EMAIL = "fabric@example.com"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fabrics(migrated, interactive_worker) -> Iterator[dict[str, Fabric]]:
     """Both, as operator."""
     with Fabric.connect() as local, served_api() as url:
@@ -28,7 +28,7 @@ def fabric(request: pytest.FixtureRequest, fabrics: dict[str, Fabric]) -> Fabric
     return fabrics[request.param]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shops(fabrics, make_slug, shop_source) -> dict[str, object]:
     """An org per gateway, with the source `shop` registered through it."""
     config, credentials = shop_source

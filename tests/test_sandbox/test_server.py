@@ -21,6 +21,7 @@ from etlfabric_dagster.errors import ConnectorError, SandboxError
 from etlfabric_dagster.sandbox.client import Call, SandboxClient
 from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, DoneEvent, Limits, SourceConfig
 from etlfabric_dagster.testing import SandboxServer, sandbox_server
+from tests.processes import lives, pid_lives
 
 SECRET = "canary-secret-9481"
 
@@ -39,13 +40,6 @@ def look(sandbox: SandboxServer) -> dict[str, Any]:
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.01), retry=retry_if_result(lambda ok: not ok))
 def wait_for(condition: Callable[[], bool]) -> bool:
     return condition()
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def hang(sandbox: SandboxServer, tell: Path) -> tuple[Call, int, int, Path]:
@@ -159,7 +153,7 @@ def test_closing_a_call_kills_child_and_descendants_and_wipes(
 ) -> None:
     call, child, grandchild, folder = hang(sandbox, tmp_path / "tell")
     call.close()
-    wait_for(lambda: is_gone(child) and is_gone(grandchild) and not folder.exists())
+    wait_for(lambda: not (pid_lives(child) or pid_lives(grandchild) or folder.exists()))
     with pytest.raises(SandboxError, match="stopped"):
         next(call)
 
@@ -186,7 +180,7 @@ def test_the_death_of_the_caller_kills_the_child(sandbox: SandboxServer, tmp_pat
     caller.kill()
     caller.wait()
     child, grandchild, folder = json.loads(tell.read_text())
-    wait_for(lambda: is_gone(child) and is_gone(grandchild) and not Path(folder).exists())
+    wait_for(lambda: not (pid_lives(child) or pid_lives(grandchild) or Path(folder).exists()))
 
 
 def test_killed_children_leave_no_zombies(sandbox: SandboxServer) -> None:
@@ -194,7 +188,7 @@ def test_killed_children_leave_no_zombies(sandbox: SandboxServer) -> None:
         with pytest.raises(SandboxError):
             sandbox.client.run(job("die"))
     server = psutil.Process(sandbox.process.pid)
-    wait_for(lambda: all(c.status() != psutil.STATUS_ZOMBIE for c in server.children()))
+    wait_for(lambda: all(lives(child) for child in server.children()))
 
 
 def waiting(sandbox: SandboxServer) -> set[int]:
@@ -253,7 +247,7 @@ def _end_while_busy(server: SandboxServer, number: signal.Signals, tell: Path) -
     call, child, _, folder = hang(server, tell)
     server.process.send_signal(number)
     server.process.wait()
-    wait_for(lambda: is_gone(child))
+    wait_for(lambda: not pid_lives(child))
     with pytest.raises(SandboxError):
         next(call)
     return folder

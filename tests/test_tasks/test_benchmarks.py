@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.orchestration.instance import open_instance
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
+from tests.processes import family, local_ports, signal_all
 from tests.test_tasks.conftest import Workers
 
 pytestmark = pytest.mark.usefixtures("workers")
@@ -82,18 +82,16 @@ class Tree:
     """A process of the fixture and its children, which Celery replaces."""
 
     def __init__(self, pid: int) -> None:
-        self._root = psutil.Process(pid)
+        self._root = pid
 
     def processes(self) -> list[psutil.Process]:
-        return [self._root, *self._root.children(recursive=True)]
+        return family(self._root)
 
     def has(self, pid: int) -> bool:
         return pid in {one.pid for one in self.processes()}
 
     def signal(self, number: int) -> None:
-        for one in self.processes():
-            with suppress(psutil.NoSuchProcess):
-                one.send_signal(number)
+        signal_all(self.processes(), number)
 
     def kill(self) -> None:
         raise AssertionError("the fixture's worker is needed by others")
@@ -103,12 +101,7 @@ class Tree:
 
     def ports(self) -> list[int]:
         """Of its connections."""
-        return [
-            found.laddr.port
-            for one in self.processes()
-            for found in one.net_connections("tcp")
-            if found.laddr
-        ]
+        return [port for one in self.processes() for port in local_ports(one)]
 
 
 @pytest.fixture

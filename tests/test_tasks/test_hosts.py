@@ -31,6 +31,7 @@ from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.runs import RunOut
 from etlfabric_dagster.services import connections, orgs, pipelines, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from tests.processes import family, signal_all
 from tests.s3 import S3Server, s3_server
 from tests.test_tasks.test_worker import ended, query, reading, start, until
 
@@ -46,16 +47,14 @@ class Host:
     process: subprocess.Popen[bytes]
 
     def tree(self) -> list[psutil.Process]:
-        parent = psutil.Process(self.process.pid)
-        return [parent, *parent.children(recursive=True)]
+        return family(self.process.pid)
 
     def executes(self, run: RunOut) -> bool:
         """Whether the last attempt is one of its children's."""
         return int(run.attempts[-1].worker.rpartition(":")[2]) in {p.pid for p in self.tree()}
 
     def signal(self, number: int) -> None:
-        for one in self.tree():
-            one.send_signal(number)
+        signal_all(self.tree(), number)
 
     @property
     def said(self) -> str:
@@ -80,8 +79,7 @@ def host(environment: dict[str, str], *command: str) -> Iterator[Host]:
             yield started
         finally:
             tree = started.tree() if process.poll() is None else []
-            for one in tree:
-                one.kill()
+            signal_all(tree, signal.SIGKILL)
             process.wait()
             psutil.wait_procs(tree, timeout=10)
 
