@@ -16,7 +16,7 @@ import dagster as dg
 from etlfabric_dagster import aio, clock
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration.compat import NOT_FINISHED_STATUSES
-from etlfabric_dagster.orchestration.launcher import report
+from etlfabric_dagster.orchestration.reporting import report
 from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.services import agreement
 from etlfabric_dagster.services.agreement import Ends

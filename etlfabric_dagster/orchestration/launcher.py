@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 from uuid import UUID
 
-from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun
+from dagster import DagsterRun
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.errors import ConflictError, FabricError, NotFoundError
@@ -20,6 +20,7 @@ from etlfabric_dagster.orchestration.compat import (
     RunLauncher,
     WorkerStatus,
 )
+from etlfabric_dagster.orchestration.reporting import report_queued
 from etlfabric_dagster.schemas.runs import RunOut, RunSelection, RunStatus, Trigger
 from etlfabric_dagster.services import runs, snapshots
 from etlfabric_dagster.services.scope import Actor, org_scope
@@ -85,22 +86,6 @@ class FabricRunLauncher(RunLauncher, ConfigurableClass):
             done = status is RunStatus.SUCCEEDED
             return CheckRunHealthResult(WorkerStatus.SUCCESS if done else WorkerStatus.FAILED)
         return CheckRunHealthResult(WorkerStatus.RUNNING)
-
-
-def report_queued(instance: DagsterInstance, run: DagsterRun) -> None:
-    """It waits for a worker: only so may Dagster terminate it meanwhile."""
-    report(instance, run, DagsterEventType.RUN_ENQUEUED)
-
-
-def report_starting(instance: DagsterInstance, run: DagsterRun) -> None:
-    """A worker has it: only so does Dagster execute it."""
-    report(instance, run, DagsterEventType.RUN_STARTING)
-
-
-def report(instance: DagsterInstance, run: DagsterRun, kind: DagsterEventType) -> None:
-    """An event that says nothing but its kind, which changes the run's status."""
-    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
-    instance.report_dagster_event(event, run_id=run.run_id)
 
 
 def fabric_run_id(run: DagsterRun) -> UUID:

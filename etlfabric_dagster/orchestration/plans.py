@@ -15,7 +15,8 @@ from etlfabric_dagster.orchestration.compat import (
     create_execution_plan,
     snapshot_from_execution_plan,
 )
-from etlfabric_dagster.orchestration.launcher import RUN_TAG, report_starting
+from etlfabric_dagster.orchestration.launcher import RUN_TAG
+from etlfabric_dagster.orchestration.reporting import report_starting
 from etlfabric_dagster.orchestration.selections import DagsterSelection
 from etlfabric_dagster.schemas.runs import ClaimedRun, Trigger
 from etlfabric_dagster.schemas.snapshot import PipelineSnapshot, TenantSnapshot
