@@ -53,7 +53,7 @@ _TABLES = pytest.StashKey[tuple[PostgresCluster, ValkeyServer]]()
 _EMPTY = """
 DO $$ DECLARE name text; BEGIN
   FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-    WHERE schemaname IN ('public', 'dagster')
+    WHERE schemaname = 'public'
       AND tablename NOT IN ('alembic_version', 'secondary_indexes', 'instance_info')
   LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
 END $$
@@ -133,9 +133,10 @@ def _nothing_of_other_files(request: pytest.FixtureRequest) -> None:
     if servers is None:
         return  # no file of this process has used them yet
     cluster, valkey = servers
-    with psycopg.connect(cluster.dsn(PLATFORM_DATABASE), autocommit=True) as conn:
-        conn.execute("SET session_replication_role = replica")  # in any order, audit events too
-        conn.execute(_EMPTY)
+    for database in (PLATFORM_DATABASE, f"{PLATFORM_DATABASE}_dagster"):
+        with psycopg.connect(cluster.dsn(database), autocommit=True) as conn:
+            conn.execute("SET session_replication_role = replica")  # in any order, audit events too
+            conn.execute(_EMPTY)
     with redis.Redis.from_url(valkey.url) as broker:
         broker.flushall()
 
