@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from etlfabric_dagster.aio import run
-from etlfabric_dagster.cli.output import AsJson, print_json, show, show_page
+from etlfabric_dagster.cli.output import AsJson, out, print_json, show, show_page
 from etlfabric_dagster.cli.scoped import scoped
 from etlfabric_dagster.errors import NotFoundError
 from etlfabric_dagster.schemas.people import MemberOut, Role
@@ -79,6 +79,8 @@ def uninvite(org: str, invitation: UUID, as_json: AsJson = False) -> None:
     scoped(org, lambda scope: invitations.revoke(scope, invitation))
     if as_json:
         print_json({"id": str(invitation), "revoked": True})
+    else:
+        out.print(f"The link of invitation {invitation} works no more.", highlight=False)
 
 
 async def _find(scope: OrgScope, email: str) -> MemberOut:

@@ -39,6 +39,12 @@ def test_invitation_is_listed_sent_again_and_ended(etlfabric, org):
     assert etlfabric("members", "invitations", org.slug, "--json").json["items"] == []
 
 
+def test_end_of_an_invitation_is_told(etlfabric, org):
+    made = etlfabric("members", "invite", org.slug, "guest@example.com", "--json").json
+    said = etlfabric("members", "uninvite", org.slug, made["id"]).out
+    assert said == f"The link of invitation {made['id']} works no more.\n"
+
+
 def test_one_person_is_shown(etlfabric, make_slug):
     user = aio.run(users.create(OPERATOR, f"{make_slug()}@example.com"))
     shown = etlfabric("users", "show", user.email, "--json").json
