@@ -211,7 +211,7 @@
     const dialog = document.getElementById("leave");
     if (agreed || !unsaved() || !dialog) return false;
     meant = go;
-    dialog.showModal();
+    if (!dialog.open) dialog.showModal();
     return true;
   }
   document.addEventListener("click", (event) => {
@@ -229,6 +229,27 @@
     if (typeof to === "function") to(); else to?.click();
     agreed = false;
   }
+
+  // Back and Forward have moved the address before anybody is asked: it goes back first, and the
+  // router, which numbers the entries it makes, hears of neither until one has said Leave
+  const entry = () => ({ number: history.state?.idx ?? 0, path: location.pathname });
+  let stood = entry(); // the entry that the page belongs to
+  let passing = ""; // what the popstate to come is: the way "back" to it, or the way "out" agreed to
+  for (const name of ["pushState", "replaceState"]) {
+    const native = history[name];
+    history[name] = function (...given) { native.apply(this, given); stood = entry(); };
+  }
+  addEventListener("popstate", (event) => {
+    const now = entry(), by = now.number - stood.number, was = passing;
+    passing = "";
+    if (was === "back") { event.stopImmediatePropagation(); return; }
+    const goes = () => { passing = "out"; history.go(by); };
+    if (was !== "out" && by && now.path !== stood.path && asksToLeave(goes)) {
+      event.stopImmediatePropagation();
+      passing = "back";
+      history.go(-by);
+    } else stood = now;
+  }, true);
   addEventListener("beforeunload", (event) => { if (typed && typed.isConnected) event.preventDefault(); });
 
   // ── Files go straight to the API, one after another; then the page is told ──

@@ -37,6 +37,38 @@ def schema_field(one: Any) -> rx.Component:
     )
 
 
+def name_field(
+    element: str, name: Any, error: Any, *help_: str | rx.Component, **props: Any
+) -> rx.Component:
+    """What an object is called, submitted as `name`.
+
+    Args:
+        element: the input's id in the page.
+        error: why it was refused.
+        help_: what hangs on the name, below it.
+        props: further ones of the input, such as `key` and `read_only`.
+    """
+    return rx.el.div(
+        rx.el.label("Name", html_for=element),
+        rx.el.input(
+            id=element,
+            name="name",
+            default_value=name,
+            required=True,
+            class_name="input",
+            auto_complete="off",
+            custom_attrs={
+                "aria-describedby": f"{element}-help {element}-error",
+                "aria-invalid": rx.cond(error != "", "true", "false"),
+            },
+            **props,
+        ),
+        rx.el.span(*help_, id=f"{element}-help", class_name="help"),
+        rx.el.span(error, id=f"{element}-error", class_name="err"),
+        class_name="field",
+    )
+
+
 def fold(one: Any) -> rx.Component:
     """Optional fields behind their summary."""
     return rx.el.details(

@@ -8,7 +8,7 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, icon, link_button, mark, search, state_icon
-from etlfabric_ui.components.form import fold, schema_field
+from etlfabric_ui.components.form import fold, name_field, schema_field
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.panels import copies, problem_panel, skeleton
 from etlfabric_ui.components.schedule import schedule_fields
@@ -176,27 +176,14 @@ def _details() -> rx.Component:
 
 
 def _name() -> rx.Component:
-    return rx.el.div(
-        rx.el.label("Name", html_for="name"),
-        rx.el.input(
-            id="name",
-            name="name",
-            key=State.key,
-            default_value=State.name,
-            read_only=State.saved,
-            required=True,
-            class_name="input",
-            auto_complete="off",
-            custom_attrs={
-                "aria-describedby": "name-error",
-                "aria-invalid": rx.cond(State.name_error != "", "true", "false"),
-            },
-        ),
-        rx.el.span(
-            "Tables are named after it: ", rx.el.code(State.name, "__orders"), class_name="help"
-        ),
-        rx.el.span(State.name_error, id="name-error", class_name="err"),
-        class_name="field",
+    return name_field(
+        "name",
+        State.name,
+        State.name_error,
+        "Tables are named after it: ",
+        rx.el.code(State.name, "__orders"),
+        key=State.key,
+        read_only=State.saved,
     )
 
 
