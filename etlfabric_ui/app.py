@@ -29,6 +29,7 @@ from etlfabric_ui.pages.missing import missing
 from etlfabric_ui.pages.overview import home, overview
 from etlfabric_ui.pages.pipeline import pipeline
 from etlfabric_ui.pages.run import run
+from etlfabric_ui.pages.runs import runs
 from etlfabric_ui.pages.schedules import schedules
 from etlfabric_ui.pages.wizard import wizard
 from etlfabric_ui.state.account import AccountState
@@ -38,13 +39,14 @@ from etlfabric_ui.state.data import DataState
 from etlfabric_ui.state.dbt_models import DbtModelsState
 from etlfabric_ui.state.dbt_panels import DbtPanelsState
 from etlfabric_ui.state.lineage import LineageState
-from etlfabric_ui.state.lists import ConnectionsState, PipelinesState, RunsState
+from etlfabric_ui.state.lists import ConnectionsState, PipelinesState
 from etlfabric_ui.state.mounting import with_api
 from etlfabric_ui.state.operator import FleetState, OperatorOrgsState, OperatorOrgState
 from etlfabric_ui.state.overview import OverviewState
 from etlfabric_ui.state.pipeline import PipelineState
 from etlfabric_ui.state.pipeline_tabs import PipelineTabs
 from etlfabric_ui.state.run import RunState
+from etlfabric_ui.state.runs import RunsState
 from etlfabric_ui.state.schedules import SchedulesState
 from etlfabric_ui.state.settings_access import BiState, TokensState
 from etlfabric_ui.state.settings_org import OrgState
@@ -125,7 +127,7 @@ _add(
     PipelineState.load,
     PipelineTabs.load,
 )
-_add(lists.runs, routes.RUNS, "Runs", Shell.enter, RunsState.load)
+_add(runs, routes.RUNS, "Runs", Shell.enter, RunsState.load)
 _add(
     dbt_models,
     routes.DBT_MODEL,

@@ -67,6 +67,13 @@ NO_PIPELINES_TEXT = (
 )
 NO_RUNS = "No runs yet."
 NO_RUNS_TEXT = "Press Run now on a pipeline, or give it a schedule."
+NONE_ENDED = "None of them has ended."
+NONE_GOING = "None of them is queued or running."
+TRIGGERS = (
+    *(("", "Any trigger"), ("schedule", "By schedule"), ("manual", "By hand")),
+    *(("api", "By the API"), ("retry", "As a retry"), ("dagster", "From Dagster")),
+)
+SPANS = (("", "Any time"), ("24h", "Last 24 h"), ("7d", "Last 7 days"), ("30d", "Last 30 days"))
 NO_MATCH = "No {noun} match these filters."
 NO_DATA = "Nothing in marts yet."
 NO_DATA_TEXT = "The first run fills it."

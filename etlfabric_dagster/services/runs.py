@@ -119,6 +119,7 @@ async def list_runs(
     *,
     pipeline: str | None = None,
     status: RunStatus | None = None,
+    trigger: Trigger | None = None,
     since: datetime | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
@@ -129,6 +130,8 @@ async def list_runs(
         query = query.where(Run.pipeline_name == pipeline)
     if status:
         query = query.where(Run.status == status)
+    if trigger:
+        query = query.where(Run.trigger == trigger)
     if since:
         query = query.where(Run.created_at >= since)
     query = _after(query, cursor).order_by(Run.created_at.desc(), Run.id.desc())

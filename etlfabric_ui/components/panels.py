@@ -71,6 +71,15 @@ def empty(
     )
 
 
+def no_match(noun: str, clear: Any) -> rx.Component:
+    """What stands where a filtered list would be; `clear` drops the filters."""
+    return rx.el.div(
+        rx.el.p(strings.NO_MATCH.format(noun=noun)),
+        button(strings.CLEAR_FILTERS, on_click=clear),
+        class_name="empty",
+    )
+
+
 def loads(
     loaded: Any,
     problem: Any,

@@ -7,9 +7,10 @@ from typing import Any
 
 import reflex as rx
 
+from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button
 
-Head = tuple[str, str]
+Head = tuple[str | rx.Component, str]
 """Label and class: `num` for numbers, `not-narrow` for what a phone leaves out."""
 
 
@@ -71,6 +72,11 @@ def choose(
         class_name="select auto",
         custom_attrs={"aria-label": label},
     )
+
+
+def state_words(states: Sequence[str]) -> list[tuple[str, str]]:
+    """Options to choose a state from; "" is any."""
+    return [(one, strings.STATES.get(one, "Any status")) for one in states]
 
 
 def ticker(every_ms: Any, event: Any) -> rx.Component:

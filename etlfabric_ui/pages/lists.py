@@ -1,4 +1,4 @@
-"""The lists of connections, pipelines and runs."""
+"""The lists of connections and pipelines."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import badge, button, link_button, mark, search, spark, time
 from etlfabric_ui.components.frame import addressed, heading
-from etlfabric_ui.components.panels import empty, loads
-from etlfabric_ui.components.tables import choose, table, ticker
+from etlfabric_ui.components.panels import empty, loads, no_match
+from etlfabric_ui.components.tables import choose, state_words, table, ticker
 from etlfabric_ui.pages.framed import EDITORS_CONNECT, editors_only, framed
-from etlfabric_ui.state.lists import ConnectionsState, PipelinesState, RunsState
+from etlfabric_ui.state.lists import ConnectionsState, PipelinesState
 from etlfabric_ui.state.shell import Shell
 
 PIPELINE_STATES = ("", "failing", "late", "running", "healthy", "paused", "never_run")
 run_now: Any = PipelinesState.run
-RUN_HEADS = (
-    *(("State", ""), ("Pipeline", ""), ("Rows, or why not", "")),
-    *(("Trigger", "not-narrow"), ("Attempt", "not-narrow"), ("Started", "")),
-    *(("Took", "num not-narrow"), ("Waited", "num not-narrow")),
-)
-RUN_STATES = ("", "running", "queued", "succeeded", "failed", "canceled")
 
 
 def connections() -> rx.Component:
@@ -51,7 +45,7 @@ def connections() -> rx.Component:
                     rx.cond(
                         state.rows.length() > 0,
                         table(heads, rows, "Connections"),
-                        _no_match("connections", state.search("")),
+                        no_match("connections", state.search("")),
                     ),
                     class_name="stack loose",
                 ),
@@ -86,7 +80,7 @@ def pipelines() -> rx.Component:
                         choose(
                             "Status",
                             state.status,
-                            _words(PIPELINE_STATES, "Any status"),
+                            state_words(PIPELINE_STATES),
                             lambda status: state.filter(state.q, status),
                         ),
                         class_name="toolbar",
@@ -96,69 +90,11 @@ def pipelines() -> rx.Component:
                         table(
                             [*heads, ("", "num")], rx.foreach(state.rows, _pipeline), "Pipelines"
                         ),
-                        _no_match("pipelines", state.filter("", "")),
+                        no_match("pipelines", state.filter("", "")),
                     ),
                     class_name="stack loose",
                 ),
                 empty(strings.NO_PIPELINES, strings.NO_PIPELINES_TEXT, [_new()]),
-            ),
-            retry=state.load,
-        ),
-        addressed(state.query),
-        ticker(2000, state.poll),
-    )
-
-
-def runs() -> rx.Component:
-    """What ran, newest first."""
-    state: Any = RunsState
-    filtered = (state.status != "") | (state.pipeline != "")
-    base = f"/o/{Shell.org}/runs"
-    return framed(
-        "runs",
-        heading("Runs"),
-        loads(
-            state.loaded,
-            state.problem,
-            rx.cond(
-                filtered | (state.rows.length() > 0),
-                rx.el.div(
-                    rx.el.div(
-                        choose(
-                            "Status",
-                            state.status,
-                            _words(RUN_STATES, "Any status"),
-                            lambda status: state.filter(status, state.pipeline),
-                        ),
-                        rx.cond(
-                            state.pipeline != "",
-                            button(
-                                rx.el.span("Pipeline: ", state.pipeline, " ✕"),
-                                on_click=state.filter(state.status, ""),
-                            ),
-                        ),
-                        class_name="toolbar",
-                    ),
-                    rx.cond(
-                        state.rows.length() > 0,
-                        table(RUN_HEADS, rx.foreach(state.rows, run_cells), "Runs"),
-                        _no_match("runs", state.filter("", "")),
-                    ),
-                    rx.el.div(
-                        rx.cond(state.cursor != "", link_button("Newest", base)),
-                        rx.cond(
-                            state.next_cursor != "",
-                            link_button(
-                                "Older",
-                                f"{base}?status={state.status}&pipeline={state.pipeline}"
-                                f"&cursor={state.next_cursor}",
-                            ),
-                        ),
-                        class_name="row",
-                    ),
-                    class_name="stack loose",
-                ),
-                empty(strings.NO_RUNS, strings.NO_RUNS_TEXT),
             ),
             retry=state.load,
         ),
@@ -176,18 +112,6 @@ def _new() -> rx.Component:
         custom_attrs={"data-new": ""},
     )
     return editors_only(there, EDITORS_CONNECT)
-
-
-def _no_match(noun: str, clear: Any) -> rx.Component:
-    return rx.el.div(
-        rx.el.p(strings.NO_MATCH.format(noun=noun)),
-        button(strings.CLEAR_FILTERS, on_click=clear),
-        class_name="empty",
-    )
-
-
-def _words(states: tuple[str, ...], every: str) -> list[tuple[str, str]]:
-    return [(one, strings.STATES.get(one, every)) for one in states]
 
 
 def _connection(row: Any) -> rx.Component:
@@ -246,22 +170,4 @@ def _pipeline(row: Any) -> rx.Component:
         rx.el.td(time(row.fresh)),
         rx.el.td(time(row.next_run), class_name="not-narrow"),
         rx.el.td(editors_only(start, refused), class_name="num"),
-    )
-
-
-def run_cells(row: Any) -> rx.Component:
-    """A `RunRow` under `RUN_HEADS`."""
-    return rx.el.tr(
-        rx.el.td(badge(row.state)),
-        rx.el.td(
-            rx.link(
-                row.pipeline, href=f"/o/{Shell.org}/runs/{row.id}", class_name="name", unstyled=True
-            )
-        ),
-        rx.el.td(rx.el.div(row.outcome, class_name="cut outcome", title=row.outcome)),
-        rx.el.td(row.trigger, class_name="not-narrow"),
-        rx.el.td(row.attempt, class_name="not-narrow nowrap"),
-        rx.el.td(time(row.started)),
-        rx.el.td(row.took, class_name="num not-narrow"),
-        rx.el.td(row.waited, class_name="num not-narrow"),
     )

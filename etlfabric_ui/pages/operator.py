@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import reflex as rx
@@ -208,7 +209,7 @@ def _quota() -> rx.Component:
     )
 
 
-def _asked(heads: list[Head], controls: list[Head]) -> rx.Component:
+def _asked(heads: Sequence[Head], controls: Sequence[Head]) -> rx.Component:
     return rx.el.div(
         part("Processes", table(heads, rx.foreach(Fleet.processes, _process), "Processes")),
         part(

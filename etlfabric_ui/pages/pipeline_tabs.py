@@ -8,11 +8,12 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, icon, link_button, time
+from etlfabric_ui.components.form import name_field
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.schedule import schedule_fields
 from etlfabric_ui.components.tables import table, ticker
 from etlfabric_ui.pages.framed import editors_only
-from etlfabric_ui.pages.lists import RUN_HEADS, run_cells
+from etlfabric_ui.pages.run_rows import HEADS, run_cells
 from etlfabric_ui.state.pipeline import PipelineState
 from etlfabric_ui.state.pipeline_changes import PipelineChanges
 from etlfabric_ui.state.pipeline_runs import PipelineRuns
@@ -48,7 +49,7 @@ def runs_tab(here: Any) -> rx.Component:
         Runs.rows.length() > 0,
         rx.el.div(
             rx.cond(Runs.bars.length() > 0, chart),
-            table(RUN_HEADS, rx.foreach(Runs.rows, run_cells), "Runs"),
+            table(HEADS, rx.foreach(Runs.rows, run_cells), "Runs"),
             rx.el.div(
                 rx.cond(Runs.cursor != "", link_button("Newest", f"{here}?tab=runs")),
                 rx.cond(
@@ -197,32 +198,16 @@ def settings_tab() -> rx.Component:
 
 def _name() -> rx.Component:
     return rx.el.form(
-        rx.el.div(
-            rx.el.label("Name", html_for="pipeline-name"),
-            rx.el.input(
-                id="pipeline-name",
-                name="name",
-                key=Head.name,
-                default_value=Head.name,
-                required=True,
-                class_name="input",
-                auto_complete="off",
-                custom_attrs={
-                    "aria-describedby": "pipeline-name-help pipeline-name-error",
-                    "aria-invalid": rx.cond(Head.name_error != "", "true", "false"),
-                },
+        name_field(
+            "pipeline-name",
+            Head.name,
+            Head.name_error,
+            strings.RENAME_HELP,
+            rx.cond(
+                Head.prefix != "",
+                rx.fragment(" Its tables start with ", rx.el.code(Head.prefix), "."),
             ),
-            rx.el.span(
-                strings.RENAME_HELP,
-                rx.cond(
-                    Head.prefix != "",
-                    rx.fragment(" Its tables start with ", rx.el.code(Head.prefix), "."),
-                ),
-                id="pipeline-name-help",
-                class_name="help",
-            ),
-            rx.el.span(Head.name_error, id="pipeline-name-error", class_name="err"),
-            class_name="field",
+            key=Head.name,
         ),
         editors_only(
             button("Rename", type="submit"),

@@ -1,4 +1,4 @@
-"""Lists: connections, pipelines, runs. Filtered and paged on the server; filters are in the URL."""
+"""Lists of connections and pipelines. Filtered on the server; filters are in the URL."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.catalogue import mark_of, title_of
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import undoable
-from etlfabric_ui.state.words import run_row, spark
-from etlfabric_ui.views import ConnectionRow, PipelineRow, Problem, RunRow
+from etlfabric_ui.state.words import spark
+from etlfabric_ui.views import ConnectionRow, PipelineRow, Problem
 
 PAGE = 50
 
@@ -126,59 +126,6 @@ class PipelinesState(PageState, rx.State):
         self.query = query_of(q=self.q, status=self.status)
         if rows != self.rows or not self.loaded:
             self.rows = rows
-        self.loaded = True
-
-
-class RunsState(PageState, rx.State):
-    """The runs of an org, newest first."""
-
-    rows: list[RunRow] = []
-    status: str = ""
-    pipeline: str = ""
-    cursor: str = ""
-    next_cursor: str = ""
-    query: str = ""
-    """The filters, as the URL's query."""
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def load(self, visit: Visit) -> None:
-        """Read the page that the URL names."""
-        self.problem = Problem()
-        query = self.router.url.query_parameters
-        self.status, self.pipeline = query.get("status", ""), query.get("pipeline", "")[:60]
-        self.cursor = query.get("cursor", "")
-        await self._read(visit)
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def poll(self, visit: Visit, _at: Any) -> None:
-        """What changed meanwhile; an older page stays as it is."""
-        if not self.cursor:
-            await self._read(visit)
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def filter(self, visit: Visit, status: str, pipeline: str) -> None:
-        """Back to the first page, with these filters in the URL."""
-        self.status, self.pipeline, self.cursor = status, pipeline[:60], ""
-        await self._read(visit)
-
-    async def _read(self, visit: Visit) -> None:
-        known = self.status in tuple(RunStatus)
-        async with org_scope(visit.actor, visit.org) as scope:
-            page = await runs.list_runs(
-                scope,
-                pipeline=self.pipeline or None,
-                status=RunStatus(self.status) if known else None,
-                cursor=self.cursor or None,
-                limit=PAGE,
-            )
-        rows = [run_row(one) for one in page.items]
-        if rows != self.rows or not self.loaded:
-            self.rows = rows
-        self.next_cursor = page.next or ""
-        self.query = query_of(status=self.status, pipeline=self.pipeline, cursor=self.cursor)
         self.loaded = True
 
 
