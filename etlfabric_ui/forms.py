@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from etlfabric_ui.views import FieldView, FoldView
+from etlfabric_ui.views.connections import FieldView, FoldView
 
 SEGMENTS_UP_TO = 4
 BESIDE_ITS_HOST = "port"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from etlfabric_ui import routes
-from etlfabric_ui.views import Problem
+from etlfabric_ui.views.shared import Problem
 
 CONNECTION = {
     "login_refused": "Edit credentials",

@@ -15,7 +15,7 @@ from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
 from etlfabric_ui.state.shell import Shell
 from etlfabric_ui.state.zones import use_zone
-from etlfabric_ui.views_settings import SessionRow
+from etlfabric_ui.views.settings import SessionRow
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"))
 BROWSERS += (("Safari", "Safari"), ("curl", "curl"), ("python", "Python"))

@@ -27,7 +27,7 @@ from etlfabric_ui.state.base import FormsState, moment
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done, undoable
 from etlfabric_ui.state.zones import zone
-from etlfabric_ui.views_settings import ChannelRow, IncidentRow, RuleRow
+from etlfabric_ui.views.settings import ChannelRow, IncidentRow, RuleRow
 
 PAGE = 50
 TABS = ("open", "history", "rules")

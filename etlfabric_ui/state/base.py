@@ -14,7 +14,7 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import FabricError
 from etlfabric_ui import formats
 from etlfabric_ui.state.zones import local, zone
-from etlfabric_ui.views import Moment, Problem
+from etlfabric_ui.views.shared import Moment, Problem
 
 
 class PageState(rx.State, mixin=True):

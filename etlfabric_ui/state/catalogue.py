@@ -9,7 +9,7 @@ from typing import Any
 
 from etlfabric_dagster.connectors import registry
 from etlfabric_dagster.schemas.connections import ConnectorInfo
-from etlfabric_ui.views import Tile
+from etlfabric_ui.views.connections import Tile
 
 DIALECTS = {
     "postgresql": "PostgreSQL",

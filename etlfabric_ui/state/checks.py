@@ -5,7 +5,8 @@ from __future__ import annotations
 from etlfabric_dagster.schemas.streams import CheckResult
 from etlfabric_ui import remedies
 from etlfabric_ui.state.guards import spoken
-from etlfabric_ui.views import Problem, Step
+from etlfabric_ui.views.connections import Step
+from etlfabric_ui.views.shared import Problem
 
 STEP_NAMES = {
     "ssh": "SSH tunnel open",

@@ -22,16 +22,8 @@ from etlfabric_ui import formats, forms, routes, strings
 from etlfabric_ui.state import catalogue, checks
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
-from etlfabric_ui.views import (
-    Difference,
-    Fact,
-    FieldView,
-    FoldView,
-    FoundRow,
-    Moment,
-    Problem,
-    Step,
-)
+from etlfabric_ui.views.connections import FieldView, FoldView, FoundRow, Step
+from etlfabric_ui.views.shared import Difference, Fact, Moment, Problem
 
 PAGE = 50
 TABS = ("overview", "edit", "streams")

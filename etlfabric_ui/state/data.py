@@ -21,8 +21,17 @@ from etlfabric_ui.state import results
 from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.dbt_models import NODE_STATES, completions_of, href_of
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
-from etlfabric_ui.views import Cell, ColumnHead, Problem, TableRef
-from etlfabric_ui.views_data import ColumnRow, Completion, FilterChip, ProfileRow, TableFacts
+from etlfabric_ui.views.data import (
+    Cell,
+    ColumnHead,
+    ColumnRow,
+    Completion,
+    FilterChip,
+    ProfileRow,
+    TableFacts,
+    TableRef,
+)
+from etlfabric_ui.views.shared import Problem
 
 PAGE = 100
 COLUMNS = 50

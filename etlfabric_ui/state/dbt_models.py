@@ -20,8 +20,8 @@ from etlfabric_ui.copy import models as copy
 from etlfabric_ui.state import diffs
 from etlfabric_ui.state.base import PageState
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
-from etlfabric_ui.views import Problem
-from etlfabric_ui.views_data import Completion, CompletionColumn, DiffRow, FileRow
+from etlfabric_ui.views.data import Completion, CompletionColumn, DiffRow, FileRow
+from etlfabric_ui.views.shared import Problem
 
 NODE_STATES = {"fine": "succeeded", "late": "late", "failed": "failed", "never": "never_run"}
 FOLDERS = ("marts", "staging", "seeds", "snapshots", "macros", "tests", "analyses")

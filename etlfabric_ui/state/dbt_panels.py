@@ -26,8 +26,8 @@ from etlfabric_ui.state import diffs, results
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.dbt_models import NODE_STATES, DbtModelsState, href_of, path_in
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
-from etlfabric_ui.views import Cell, ColumnHead, Problem
-from etlfabric_ui.views_data import DiffRow, LinkRow, TestRow, VersionRow
+from etlfabric_ui.views.data import Cell, ColumnHead, DiffRow, LinkRow, TestRow, VersionRow
+from etlfabric_ui.views.shared import Problem
 
 ROWS = 20
 FAILING_ROWS = 100

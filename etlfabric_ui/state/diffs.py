@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from etlfabric_ui.views_data import DiffRow
+from etlfabric_ui.views.data import DiffRow
 
 AROUND = 3
 """Equal lines shown around a change."""

@@ -12,7 +12,7 @@ from typing import Any
 from etlfabric_dagster.schemas.connections import UploadOut
 from etlfabric_ui import formats
 from etlfabric_ui.state.base import moment
-from etlfabric_ui.views import UploadRow
+from etlfabric_ui.views.connections import UploadRow
 
 LONGEST = 34
 """Characters of a stream's name, room for a number left."""

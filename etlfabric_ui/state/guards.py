@@ -34,7 +34,7 @@ from etlfabric_dagster.services.scope import Actor, org_scope
 from etlfabric_ui import remedies, routes, strings
 from etlfabric_ui.state.base import spoken
 from etlfabric_ui.state.zones import use_zone
-from etlfabric_ui.views import Problem
+from etlfabric_ui.views.shared import Problem
 
 COOKIE = "etlfabric"
 AUDIENCE = "api"  # one session for panel and API

@@ -16,8 +16,8 @@ from etlfabric_ui.state import graph_layout
 from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.dbt_models import NODE_STATES, href_of
 from etlfabric_ui.state.guards import Visit, guarded
-from etlfabric_ui.views import Moment, Problem
-from etlfabric_ui.views_data import Band, CompletionColumn, GraphEdge, GraphNode
+from etlfabric_ui.views.data import Band, CompletionColumn, GraphEdge, GraphNode
+from etlfabric_ui.views.shared import Moment, Problem
 
 MOST = 100
 """Nodes drawn; above it raw tables and their staging fold per pipeline."""

@@ -19,7 +19,9 @@ from etlfabric_ui.state.catalogue import mark_of, title_of
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import undoable
 from etlfabric_ui.state.words import spark
-from etlfabric_ui.views import ConnectionRow, PipelineRow, Problem
+from etlfabric_ui.views.connections import ConnectionRow
+from etlfabric_ui.views.overview import PipelineRow
+from etlfabric_ui.views.shared import Problem
 
 PAGE = 50
 

@@ -30,8 +30,8 @@ from etlfabric_ui.state.base import (
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
 from etlfabric_ui.state.zones import use_zone
-from etlfabric_ui.views import Problem
-from etlfabric_ui.views_settings import FleetRow, OrgRow
+from etlfabric_ui.views.settings import FleetRow, OrgRow
+from etlfabric_ui.views.shared import Problem
 
 GB = 10**9
 ELSEWHERE = (

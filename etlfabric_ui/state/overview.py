@@ -16,7 +16,8 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded
-from etlfabric_ui.views import DayBar, Moment, NeedRow, NextRow, Problem
+from etlfabric_ui.views.overview import DayBar, NeedRow, NextRow
+from etlfabric_ui.views.shared import Moment, Problem
 
 DAYS = 30
 LOOK_MS = 10_000

@@ -17,7 +17,7 @@ from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded, spoken
 from etlfabric_ui.state.receipts import done, undoable
-from etlfabric_ui.views import Moment, Problem
+from etlfabric_ui.views.shared import Moment, Problem
 
 TABS = ("streams", "runs", "changes", "schedule", "settings")
 

@@ -16,7 +16,8 @@ from etlfabric_ui import formats
 from etlfabric_ui.state.base import PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.pipeline import PipelineState
-from etlfabric_ui.views import ChangeRow, Problem
+from etlfabric_ui.views.shared import Problem
+from etlfabric_ui.views.streams import ChangeRow
 
 PAGE = 50
 NAMED = 4

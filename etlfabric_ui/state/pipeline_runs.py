@@ -14,7 +14,8 @@ from etlfabric_ui import formats, routes
 from etlfabric_ui.state.base import PageState
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.words import run_row
-from etlfabric_ui.views import DurationBar, Problem, RunRow
+from etlfabric_ui.views.runs import DurationBar, RunRow
+from etlfabric_ui.views.shared import Problem
 
 PAGE = 50
 

@@ -16,7 +16,7 @@ from etlfabric_ui.state.base import PageState, browser_zone
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.pipeline import PipelineState
 from etlfabric_ui.state.schedule_choice import ScheduleChoice, interval_in_words
-from etlfabric_ui.views import Problem
+from etlfabric_ui.views.shared import Problem
 
 
 class PipelineSchedule(ScheduleChoice, PageState, rx.State):

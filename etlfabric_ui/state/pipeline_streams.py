@@ -29,7 +29,8 @@ from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.edit_words import effects_of
 from etlfabric_ui.state.guards import Visit, guarded, problem_of, spoken
 from etlfabric_ui.state.stream_table import StreamTable
-from etlfabric_ui.views import Difference, Moment, Problem, StreamRow
+from etlfabric_ui.views.shared import Difference, Moment, Problem
+from etlfabric_ui.views.streams import StreamRow
 
 LOOKED_AT = 5
 """So many of the last runs tell what became of a stream."""

@@ -11,7 +11,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui.state.guards import Visit, guarded
-from etlfabric_ui.views import Problem
+from etlfabric_ui.views.shared import Problem
 
 
 class Receipts(rx.State):

@@ -8,7 +8,7 @@ from typing import Any
 
 from etlfabric_dagster.schemas.dbt_models import TableResult
 from etlfabric_dagster.schemas.streams import ColumnInfo
-from etlfabric_ui.views import Cell, ColumnHead
+from etlfabric_ui.views.data import Cell, ColumnHead
 
 LONG = 200
 NUMERIC = ("int", "numeric", "double", "real", "bigint", "smallint", "float")

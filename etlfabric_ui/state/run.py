@@ -24,7 +24,8 @@ from etlfabric_ui import formats, routes, strings
 from etlfabric_ui.state import run_story as story
 from etlfabric_ui.state.base import PageState, dagster_at, moment
 from etlfabric_ui.state.guards import Visit, guarded
-from etlfabric_ui.views import AttemptRow, LogRow, Moment, PartRow, Problem, Stage
+from etlfabric_ui.views.runs import AttemptRow, LogRow, PartRow, Stage
+from etlfabric_ui.views.shared import Moment, Problem
 
 TAIL = 500
 PARTS = 100

@@ -17,7 +17,8 @@ from etlfabric_ui import formats, remedies, strings
 from etlfabric_ui.state.guards import spoken
 from etlfabric_ui.state.words import TRIGGERS
 from etlfabric_ui.state.zones import local, zone
-from etlfabric_ui.views import AttemptRow, LogRow, PartRow, Problem, Stage
+from etlfabric_ui.views.runs import AttemptRow, LogRow, PartRow, Stage
+from etlfabric_ui.views.shared import Problem
 
 NODE_STATES = {"success": "succeeded", "pass": "succeeded", "error": "failed", "fail": "failed"}
 NODE_STATES |= {"warn": "warning", "skipped": "skipped", "no-op": "succeeded"}

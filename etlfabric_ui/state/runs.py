@@ -21,7 +21,8 @@ from etlfabric_ui.state.base import PageState, query_of
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
 from etlfabric_ui.state.words import run_row
-from etlfabric_ui.views import Problem, RunRow
+from etlfabric_ui.views.runs import RunRow
+from etlfabric_ui.views.shared import Problem
 
 PAGE = 50
 NAMES = 500

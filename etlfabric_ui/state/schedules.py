@@ -20,7 +20,8 @@ from etlfabric_ui.state.receipts import undoable
 from etlfabric_ui.state.schedule_choice import cron_in_words, interval_in_words
 from etlfabric_ui.state.time_boxes import axis, boxes, overlaps
 from etlfabric_ui.state.zones import zone
-from etlfabric_ui.views import AxisMark, Problem, ScheduleRow
+from etlfabric_ui.views.overview import AxisMark, ScheduleRow
+from etlfabric_ui.views.shared import Problem
 
 SPANS = {"6h": timedelta(hours=6), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 PAGE = 40

@@ -15,8 +15,8 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui.state.base import FormsState, PageState, moment
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
-from etlfabric_ui.views import Problem
-from etlfabric_ui.views_settings import Snippet, TokenRow
+from etlfabric_ui.views.settings import Snippet, TokenRow
+from etlfabric_ui.views.shared import Problem
 
 
 class TokensState(FormsState, rx.State):

@@ -16,7 +16,7 @@ from etlfabric_ui import strings
 from etlfabric_ui.state.base import FormsState, moment
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
-from etlfabric_ui.views_settings import InviteRow, MemberRow
+from etlfabric_ui.views.settings import InviteRow, MemberRow
 
 MOST = 20
 """Addresses in one go."""

@@ -21,8 +21,9 @@ from etlfabric_dagster.services.scope import OrgScope, org_scope
 from etlfabric_ui import formats
 from etlfabric_ui.state.base import PageState, moment, query_of
 from etlfabric_ui.state.guards import Visit, guarded
-from etlfabric_ui.views import DayBar, Moment, Problem
-from etlfabric_ui.views_settings import AuditRow, UsageRow
+from etlfabric_ui.views.overview import DayBar
+from etlfabric_ui.views.settings import AuditRow, UsageRow
+from etlfabric_ui.views.shared import Moment, Problem
 
 PAGE = 50
 MOST = 10_000

@@ -12,7 +12,7 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import routes
 from etlfabric_ui.state.base import browser_zone
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
-from etlfabric_ui.views import OrgChoice, Problem
+from etlfabric_ui.views.shared import OrgChoice, Problem
 
 
 class Shell(rx.State):

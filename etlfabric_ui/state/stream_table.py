@@ -14,7 +14,7 @@ from etlfabric_dagster.schemas.streams import ColumnPolicy, DiscoveredStream, Di
 from etlfabric_ui import strings
 from etlfabric_ui.state import stream_words as words
 from etlfabric_ui.state.guards import Visit, guarded
-from etlfabric_ui.views import StreamDetail, StreamRow
+from etlfabric_ui.views.streams import StreamDetail, StreamRow
 
 PAGE = 50
 ALL, SELECTED, ATTENTION = "all", "selected", "attention"

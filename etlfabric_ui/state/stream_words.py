@@ -16,7 +16,8 @@ from etlfabric_dagster.schemas.streams import (
 )
 from etlfabric_dagster.services import stream_settings
 from etlfabric_ui import formats, strings
-from etlfabric_ui.views import ColumnChoice, ModeChoice, Moment, StreamDetail, StreamRow
+from etlfabric_ui.views.shared import Moment
+from etlfabric_ui.views.streams import ColumnChoice, ModeChoice, StreamDetail, StreamRow
 
 Settings = dict[str, Any]
 """A `StreamSettings` as JSON: what one entry of a streams file holds."""

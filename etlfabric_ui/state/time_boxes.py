@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from etlfabric_dagster.schemas.health import TimelineEvent, TimelineRow
 from etlfabric_ui import formats, strings
 from etlfabric_ui.state.zones import local
-from etlfabric_ui.views import AxisMark, TimeBox
+from etlfabric_ui.views.overview import AxisMark, TimeBox
 
 BUCKETS = 96
 """A line holds so many boxes at most; runs closer than that share one."""

@@ -29,7 +29,8 @@ from etlfabric_ui.state.guards import Visit, guarded, problem_of
 from etlfabric_ui.state.receipts import done
 from etlfabric_ui.state.schedule_choice import ScheduleChoice
 from etlfabric_ui.state.stream_table import StreamTable
-from etlfabric_ui.views import FieldView, FoldView, Problem, Step, Tile, UploadRow
+from etlfabric_ui.views.connections import FieldView, FoldView, Step, Tile, UploadRow
+from etlfabric_ui.views.shared import Problem
 
 SELECT_ALL_UP_TO = 20
 ORDER = ("connector", "details", "streams", "schedule")

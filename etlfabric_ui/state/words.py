@@ -9,7 +9,8 @@ from etlfabric_dagster.schemas.runs import RunOut, RunStatus, Trigger
 from etlfabric_ui import formats
 from etlfabric_ui.state.base import moment
 from etlfabric_ui.state.zones import local
-from etlfabric_ui.views import Bar, RunRow
+from etlfabric_ui.views.runs import RunRow
+from etlfabric_ui.views.shared import Bar
 
 TRIGGERS = {
     Trigger.MANUAL: "by hand",

@@ -20,7 +20,7 @@ from etlfabric_dagster.services import sessions, users
 from etlfabric_dagster.services.scope import OPERATOR
 from etlfabric_ui import strings
 from etlfabric_ui.state.guards import AUDIENCE, COOKIE, Visit, guarded, spoken
-from etlfabric_ui.views import Problem
+from etlfabric_ui.views.shared import Problem
 
 PASSWORD = "correct horse battery"
 

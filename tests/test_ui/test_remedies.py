@@ -15,7 +15,7 @@ from etlfabric_ui import remedies, routes
 from etlfabric_ui.server.__main__ import page_of
 from etlfabric_ui.state.base import dagster_at, query_of
 from etlfabric_ui.state.guards import problem_of
-from etlfabric_ui.views import Problem
+from etlfabric_ui.views.shared import Problem
 
 GRANTS = {
     "postgresql": 'GRANT SELECT ON "public"."pay""roll" TO "reader";',

@@ -10,7 +10,7 @@ from etlfabric_ui import routes
 from etlfabric_ui.server.__main__ import page_of
 from etlfabric_ui.state import diffs, results
 from etlfabric_ui.state.dbt_models import path_in
-from etlfabric_ui.views import Cell
+from etlfabric_ui.views.data import Cell
 
 
 def test_null_empty_text_and_numbers_are_told_apart() -> None:

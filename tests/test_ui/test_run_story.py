@@ -21,7 +21,7 @@ from etlfabric_dagster.schemas.runs import (
 )
 from etlfabric_ui import remedies
 from etlfabric_ui.state import run_story as story
-from etlfabric_ui.views import Problem
+from etlfabric_ui.views.shared import Problem
 
 AT = datetime(2026, 11, 22, 14, 2, 10, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from etlfabric_ui.views import Moment
+from etlfabric_ui.views.shared import Moment
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""What the pages of dbt models, lineage and data are given, in words; see `views`."""
+"""What the pages of dbt models, lineage and data are given, in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from etlfabric_ui.views import Moment
+from etlfabric_ui.views.shared import Moment
 
 
 @dataclass(frozen=True)
@@ -173,3 +173,31 @@ class FilterChip:
 
     column: str
     said: str
+
+
+@dataclass(frozen=True)
+class TableRef:
+    """A table of the data browser."""
+
+    schema: str
+    name: str
+    rows: str
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class ColumnHead:
+    """A column of a result."""
+
+    name: str
+    type: str
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a result; NULL is told from the empty string."""
+
+    text: str
+    kind: str = ""
+    """"", `null` or `num`."""

@@ -1,0 +1,1 @@
+"""What pages are given: flat values, already in words; never the services' own."""
