@@ -54,6 +54,20 @@ def problem_panel(problem: Any, retry: Any = None, overview: Any = "") -> rx.Com
     )
 
 
+def refusal(problem: Any) -> rx.Component:
+    """A `Problem` of a part of the page, which has nothing to press."""
+    return rx.el.div(
+        rx.el.span(icon("circle-x"), class_name="state-icon failed"),
+        rx.el.div(
+            rx.el.p(problem.message, class_name="strong"),
+            rx.cond(problem.remedy != "", rx.el.p(problem.remedy)),
+            class_name="grow",
+        ),
+        class_name="notice red",
+        role="alert",
+    )
+
+
 def copies(problem: Any) -> rx.Component:
     """Copies what somebody else needs to solve the `Problem`."""
     return rx.cond(problem.copies != "", copy_button(problem.copied, problem.copies))

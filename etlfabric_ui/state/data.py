@@ -1,9 +1,8 @@
-"""Data: tables of marts, staging and raw, and what is in them, read as the org's own login."""
+"""Data: tables of marts, staging and raw, and their rows, read as the org's own login."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -11,23 +10,21 @@ import reflex as rx
 from pydantic import ValidationError
 
 from etlfabric_dagster.errors import FabricError, NotFoundError
-from etlfabric_dagster.schemas.data import DataLayer, LineageNode, Profile, RowFilter, TableDetail
+from etlfabric_dagster.schemas.data import DataLayer, LineageNode, RowFilter, TableDetail
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import data, dbt_models, lineage, pipelines
+from etlfabric_dagster.services import data, lineage, pipelines
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.state import results
 from etlfabric_ui.state.base import PageState, moment, query_of
-from etlfabric_ui.state.dbt_models import NODE_STATES, completions_of, href_of
+from etlfabric_ui.state.dbt_models import NODE_STATES, href_of
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
 from etlfabric_ui.views.data import (
     Cell,
     ColumnHead,
     ColumnRow,
-    Completion,
     FilterChip,
-    ProfileRow,
     TableFacts,
     TableRef,
 )
@@ -39,13 +36,11 @@ COLUMNS = 50
 SCHEMAS = ("marts", "staging", "raw")
 TABLES = 500
 """Listed in the tree; the search finds the others."""
-SAMPLE = 10_000
-QUERY_ROWS = 1_000
 TABS = tuple(key for key, _ in copy.TABS)
 
 
 class DataState(PageState, rx.State):
-    """The table that the URL names: its rows, columns, profile, or a query beside it."""
+    """The table that the URL names: its rows and columns."""
 
     tables: list[TableRef] = []
     query: str = ""
@@ -79,21 +74,10 @@ class DataState(PageState, rx.State):
     cell_text: str = ""
 
     column_rows: list[ColumnRow] = []
-    profile_rows: list[ProfileRow] = []
-    profiled: str = ""
-    sampled: bool = False
-
-    completions: list[Completion] = []
-    keep: str = ""
-    query_columns: list[ColumnHead] = []
-    query_rows: list[list[Cell]] = []
-    query_said: str = ""
     _filters: list[dict[str, str]] = []
     _cursors: list[str] = []
     _next: str = ""
     _places: list[str] = []
-    _answer: list[list[Any]] = []
-    _asked: int = 0
     _downloads: int = 0
 
     @rx.event
@@ -101,7 +85,7 @@ class DataState(PageState, rx.State):
     async def load(self, visit: Visit) -> Any:
         """The tree, and what the URL asks of its table."""
         self.problem, self.error, self.fetches = Problem(), Problem(), ""
-        schema, name = _named(str(self.router.url))
+        schema, name = named(str(self.router.url))
         await self._read_tree(visit)
         if not name:
             self.loaded = True
@@ -218,86 +202,6 @@ class DataState(PageState, rx.State):
         self._downloads += 1
         self.fetches = f"{self._downloads}:{path}"
 
-    @rx.event(background=True)
-    @guarded(Role.VIEWER)
-    async def profile(self, visit: Visit, whole: bool) -> Any:
-        """Look at the values: of a sample, or of all rows."""
-        async with self:
-            self._asked += 1
-            number, table, self.busy, self.error = self._asked, self.table, "profile", Problem()
-        schema, _, name = table.partition(".")
-        found = refused = None
-        try:
-            found = await data.profile(
-                visit.actor,
-                visit.org,
-                data.layer_named(schema),
-                name,
-                limit=None if whole else SAMPLE,
-            )
-        except FabricError as exc:
-            refused = exc
-        async with self:
-            if number != self._asked:
-                return
-            self.busy = ""
-            if refused is not None:
-                self.error = problem_of(refused)
-            elif found is not None:
-                self.profile_rows = _profile_rows(found)
-                said = copy.ALL_ROWS if found.complete else copy.SAMPLED
-                self.profiled = said.format(rows=formats.exact(found.rows))
-                self.sampled = not found.complete
-
-    @rx.event(background=True)
-    @guarded(Role.VIEWER)
-    async def run_query(self, visit: Visit, sql: str) -> Any:
-        """Rows of a select, as the read-only login."""
-        async with self:
-            self._asked += 1
-            number, self.busy, self.error = self._asked, "query", Problem()
-        began = time.perf_counter()
-        found = refused = None
-        try:
-            found = await dbt_models.query(visit.actor, visit.org, sql, limit=QUERY_ROWS)
-        except FabricError as exc:
-            refused = exc
-        async with self:
-            if number != self._asked:
-                return
-            self.busy = ""
-            if refused is not None:
-                self.error = problem_of(refused)
-                return
-            assert found is not None
-            took = formats.duration(time.perf_counter() - began)
-            self.query_columns, self.query_rows = (
-                results.heads(found.columns),
-                results.cells(found)[:PAGE],
-            )
-            self._answer = [list(row) for row in found.rows]
-            rows = formats.plural(len(found.rows), "row")
-            first = PAGE if len(found.rows) > PAGE else 0
-            self.query_said = (
-                copy.FIRST_ONLY.format(rows=rows, took=took, limit=first)
-                if first
-                else copy.PREVIEWED.format(rows=rows, took=took)
-            )
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def stop(self, _visit: Visit) -> None:
-        """Wait no longer; the statement itself ends by its time limit."""
-        self._asked += 1
-        self.busy = ""
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def download_answer(self, _visit: Visit) -> Any:
-        """The query's rows as CSV, at most 1,000."""
-        text = results.csv_of([one.name for one in self.query_columns], self._answer)
-        return rx.download(data=text, filename="query.csv")
-
     async def _read_tree(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:
             found = (await data.list_tables(scope, q=self.query or None, limit=TABLES)).items
@@ -330,11 +234,7 @@ class DataState(PageState, rx.State):
                 for one in (await pipelines.get(scope, pipeline)).streams:
                     if one.table == name:
                         policies |= {key: str(kept.policy) for key, kept in one.columns.items()}
-            if self.tab == "sql":
-                whole, columns = await lineage.graph(scope), await data.columns_of(scope)
-                self.completions = completions_of(whole, columns)
         self.table = f"{schema}.{name}"
-        self.keep = f"{visit.actor.user_id}:{visit.org}"
         self.facts = _facts(visit.org, detail, node)
         self.columns = results.heads(detail.column_list)
         if self.first_column >= len(self.columns):
@@ -434,14 +334,12 @@ class DataState(PageState, rx.State):
         )
 
     def _forget(self) -> None:
-        self.rows, self.profile_rows, self.query_rows, self.query_columns = [], [], [], []
-        self.profiled = self.query_said = self.size = self.shown = self.filter_column = ""
-        self.cell_title = self.cell_text = self.busy = ""
-        self._asked += 1
-        self.first_column = 0
+        """Another table comes."""
+        self.rows, self.first_column = [], 0
+        self.size = self.shown = self.filter_column = self.cell_title = self.cell_text = ""
 
 
-def _named(url: str) -> tuple[str, str]:
+def named(url: str) -> tuple[str, str]:
     """Schema and table of a URL of this page."""
     _, _, rest = urlsplit(url).path.partition("/data")
     schema, _, name = rest.strip("/").partition("/")
@@ -468,25 +366,6 @@ def _facts(org: str, detail: TableDetail, node: LineageNode | None) -> TableFact
         sql_href=href_of(org, node.path) if node and node.path else "",
         lineage_href=f"{graph}?{urlencode({'focus': f'{schema}.{name}'})}" if node else "",
     )
-
-
-def _profile_rows(found: Profile) -> list[ProfileRow]:
-    return [
-        ProfileRow(
-            name=one.name,
-            type=one.type,
-            nulls=formats.percent(one.nulls, found.rows),
-            distinct=formats.exact(one.distinct),
-            least=_value(one.min),
-            greatest=_value(one.max),
-            top=[f"{times:,} × {_value(text)}" for text, times in one.top if times > 1],
-        )
-        for one in found.columns
-    ]
-
-
-def _value(text: str | None) -> str:
-    return formats.UNKNOWN if text is None else text or "''"
 
 
 def _pretty(text: str | None) -> str:
