@@ -34,6 +34,7 @@ FLAGS = (
     *("--disable-component-update", "--disable-sync"),
 )
 PASSWORD = "correct horse battery"
+CONTACT = "ops@example.com, room 4.12"
 PATIENCE_S = 120
 expect.set_options(timeout=20_000)  # dbt parses in between, on a busy machine
 
@@ -89,11 +90,12 @@ def panel(migrated: Settings, _home: Path) -> Iterator[Panel]:
 
 @contextmanager
 def _served(name: str, home: Path, ui: int, api: int) -> Iterator[None]:
-    ports = {"ETLFABRIC_UI_PORT": str(ui), "ETLFABRIC_API_PORT": str(api)}
+    given = {"ETLFABRIC_UI_PORT": str(ui), "ETLFABRIC_API_PORT": str(api)}
+    given["ETLFABRIC_OPERATOR_CONTACT"] = CONTACT
     with (home / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "etlfabric_ui.server", name],
-            env={**os.environ, **ports, "ETLFABRIC_HOME": str(home)},
+            env={**os.environ, **given, "ETLFABRIC_HOME": str(home)},
             stdout=log,
             stderr=log,
         )
@@ -197,3 +199,9 @@ def enter(page: Page, member: Member, path: str) -> None:
         [{"name": COOKIE, "value": grant.cookie, "domain": "localhost", "path": "/"}]
     )
     page.goto(path)
+
+
+def copied(page: Page) -> str:
+    """What the clipboard holds."""
+    page.context.grant_permissions(["clipboard-read"])
+    return str(page.evaluate("navigator.clipboard.readText()"))

@@ -90,6 +90,10 @@ async def _build(slug: str, warehouse: Warehouse) -> None:
             FROM generate_series(1, 250) g"""
         )
         conn.execute(f'ANALYZE "{warehouse.raw}".shop__orders')
+        wide = ", ".join(f"g * {n} AS c{n:03}" for n in range(1, 121))
+        conn.execute(
+            f'CREATE TABLE "{warehouse.raw}".wide AS SELECT {wide} FROM generate_series(1, 3) g'
+        )
     await dbt_models.regenerate(OPERATOR, slug)
     await dbt_models.put(OPERATOR, slug, "marts/daily_orders.sql", DAILY)
     await dbt_models.put(
@@ -315,6 +319,24 @@ def test_rows_are_sorted_filtered_and_turned_and_values_read_whole(
     expect(drawer.locator("pre")).to_have_text("long " * 100)
     window.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
+
+
+def test_wide_table_is_read_fifty_columns_at_a_time(window: Page, shop: Shop) -> None:
+    window.goto(f"/o/{shop.slug}/data/raw/wide")
+    rows = window.get_by_role("region", name="Rows")
+    expect(window.get_by_text("Columns 1–50 of 120")).to_be_visible()
+    expect(rows.locator("th")).to_have_count(50)
+    on = window.get_by_role("button", name="Next columns")
+    on.click()
+    on.click()
+    expect(window.get_by_text("Columns 101–120 of 120")).to_be_visible()
+    expect(rows.locator("tbody tr").nth(2).locator("td").last).to_contain_text("360")
+    rows.get_by_text("360", exact=True).click()
+    expect(window.get_by_role("complementary", name="c120")).to_contain_text("360")
+    window.keyboard.press("Escape")
+    expect(on).to_have_count(0)
+    window.get_by_role("button", name="Previous columns").click()
+    expect(window.get_by_text("Columns 51–100 of 120")).to_be_visible()
 
 
 def test_columns_profile_and_query_of_a_table(window: Page, shop: Shop) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from etlfabric_dagster.services import connections, leases, pipelines, runs, sch
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, add_member, enter
 from tests.browser.promises import drawn, kept, serious
-from tests.test_services.ended_runs import add_pipeline, empty_queue
+from tests.test_services.ended_runs import add_pipeline, empty_queue, end_run
 
 Source = tuple[dict[str, Any], dict[str, str]]
 
@@ -128,9 +131,9 @@ def test_edit_of_a_stream_is_told_before_it_is_saved(page: Page, shop: Member) -
     assert aio.run(_mode(shop.org)) is LoadMode.FULL
 
 
-async def _mode(org: str) -> LoadMode:
+async def _mode(org: str, pipeline: str = "shop") -> LoadMode:
     async with org_scope(OPERATOR, org) as scope:
-        return (await pipelines.get(scope, "shop")).streams[0].mode
+        return (await pipelines.get(scope, pipeline)).streams[0].mode
 
 
 def test_loading_a_stream_again_says_what_it_replaces_first(page: Page, shop: Member) -> None:
@@ -232,6 +235,126 @@ def test_leaving_a_form_with_changes_asks_first(page: Page, shop: Member) -> Non
     runs.click()
     asked.get_by_role("button", name="Leave").click()
     page.wait_for_url("**/runs")
+
+
+def test_back_and_forward_ask_before_a_form_with_changes_is_left(page: Page, shop: Member) -> None:
+    go(page, shop, "connections/shop?tab=edit")
+    page.get_by_role("link", name="Runs", exact=True).first.click()
+    page.wait_for_url("**/runs")
+    page.evaluate("history.back()")
+    page.wait_for_url("**/connections/shop?tab=edit")
+    host, asked = page.locator("#config-host"), page.get_by_role("dialog")
+    host.fill("db.acme.io")
+    for _ in range(2):
+        page.evaluate("history.forward()")
+        expect(asked).to_contain_text("Leave without saving?")
+        page.wait_for_url("**/connections/shop?tab=edit")
+        asked.get_by_role("button", name="Stay").click()
+        expect(host).to_have_value("db.acme.io")
+    page.evaluate("history.forward()")
+    asked.get_by_role("button", name="Leave").click()
+    page.wait_for_url("**/runs")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Runs")
+
+    page.evaluate("history.back()")
+    page.wait_for_url("**/connections/shop?tab=edit")
+    expect(host).not_to_have_value("db.acme.io")
+    page.evaluate("history.forward()")
+    page.wait_for_url("**/runs")
+    expect(asked).to_have_count(0)
+
+
+def test_connection_that_another_saved_meanwhile_is_shown_beside_ones_own(
+    page: Page, shop: Member, shop_source: Source
+) -> None:
+    config, secrets = shop_source
+    aio.run(_connect(shop.org, "twice", config, secrets))
+    go(page, shop, "connections/twice?tab=edit")
+    page.locator("#config-host").fill("mine.acme.io")
+    aio.run(_reconnect(shop.org, "twice", {**config, "host": "theirs.acme.io"}))
+    page.get_by_role("button", name="Test and save").click()
+
+    said = page.get_by_role("alert")
+    expect(said).to_contain_text("saved twice")
+    versions = said.get_by_role("table", name="Differences").get_by_role("row")
+    expect(versions.filter(has_text="Host")).to_contain_text("theirs.acme.io")
+    expect(versions.filter(has_text="Host")).to_contain_text("mine.acme.io")
+    assert serious(page) == []
+    said.get_by_role("button", name="Take theirs").click()
+    expect(page.locator("#config-host")).to_have_value("theirs.acme.io")
+    expect(said).to_have_count(0)
+
+
+async def _connect(org: str, name: str, config: dict[str, Any], secrets: dict[str, str]) -> None:
+    async with org_scope(OPERATOR, org) as scope:
+        await connections.create(scope, name, "sql_database", config, secrets)
+
+
+async def _reconnect(org: str, name: str, config: dict[str, Any]) -> None:
+    async with org_scope(OPERATOR, org) as scope:
+        await connections.update(scope, name, config=config)
+
+
+def test_streams_that_another_saved_meanwhile_are_shown_beside_ones_own(
+    page: Page, shop: Member
+) -> None:
+    with _pipeline(shop.org, "shared"):
+        go(page, shop, "pipelines/shared")
+        page.get_by_label("Load mode of orders").select_option("merge")
+        bar = page.get_by_label("Changes that are not saved")
+        expect(bar).to_contain_text("1 change.")
+        aio.run(pipelines.set_stream(OPERATOR, shop.org, "shared", "orders", {"mode": "full"}))
+        bar.get_by_role("button", name="Save").click()
+
+        row = bar.get_by_role("table", name="Differences").get_by_role("row", name="orders")
+        expect(row).to_contain_text("Full")
+        expect(row).to_contain_text("Merge")
+        bar.get_by_role("button", name="Save mine over it").click()
+        expect(page.get_by_text("Saved. The next run loads them so.")).to_be_visible()
+        assert aio.run(_mode(shop.org, "shared")) is LoadMode.MERGE
+
+
+@contextmanager
+def _pipeline(org: str, name: str) -> Iterator[None]:
+    """Another pipeline on the connection `shop`, for as long as it is needed."""
+    aio.run(pipelines.create(OPERATOR, org, name, connection="shop"))
+    yield
+    aio.run(pipelines.delete(OPERATOR, org, name))
+
+
+def test_runs_stand_still_until_asked_for_and_are_retried_and_canceled_together(
+    page: Page, member: Member
+) -> None:
+    for status in (RunStatus.FAILED, RunStatus.SUCCEEDED):
+        aio.run(end_run(member.org, status, ago=timedelta(hours=1)))
+    enter(page, member, f"/o/{member.org}/runs")
+    rows = page.get_by_role("table", name="Runs").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    page.get_by_label("Status").select_option("failed")
+    page.wait_for_url("**/runs?status=failed")
+    expect(rows).to_have_count(1)
+    page.get_by_label(re.compile("^Select run .* of shop")).check()
+    page.get_by_label("Selected runs").get_by_role("button", name="Retry 1").click()
+    expect(page.get_by_text("1 run queued again.")).to_be_visible()
+
+    page.get_by_label("Status").select_option("")
+    page.get_by_label("Trigger").select_option("retry")
+    expect(rows).to_have_count(1)
+    page.get_by_label("Select all runs of this page").check()
+    page.get_by_label("Selected runs").get_by_role("button", name="Cancel 1").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel 1 run").click()
+    expect(rows.get_by_text("Canceled")).to_be_visible()
+
+    page.get_by_label("Trigger").select_option("")
+    page.get_by_label("Time").select_option("24h")
+    expect(rows).to_have_count(3)
+    aio.run(end_run(member.org, RunStatus.SUCCEEDED, took=timedelta(0)))
+    waiting = page.get_by_role("button", name="1 new run ↑")
+    expect(waiting).to_be_visible()
+    expect(rows).to_have_count(3)
+    waiting.click()
+    expect(rows).to_have_count(4)
+    expect(waiting).to_have_count(0)
 
 
 def test_a_pipeline_is_renamed_and_its_address_with_it(page: Page, shop: Member) -> None:

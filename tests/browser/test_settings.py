@@ -14,7 +14,16 @@ from etlfabric_dagster.models import User
 from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.services import alerts, erasures, incidents
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
-from tests.browser.conftest import Member, Panel, Witness, add_member, enter, sign_in
+from tests.browser.conftest import (
+    CONTACT,
+    Member,
+    Panel,
+    Witness,
+    add_member,
+    copied,
+    enter,
+    sign_in,
+)
 from tests.browser.promises import drawn, kept
 from tests.test_services.ended_runs import end_run
 
@@ -68,7 +77,7 @@ def test_member_is_invited_by_a_link_and_their_role_is_changed(page: Page, membe
     expect(page.get_by_role("alert")).to_contain_text("An org needs at least one owner.")
 
 
-def test_token_is_shown_once_and_revoked(page: Page, member: Member) -> None:
+def test_token_is_shown_once_copied_and_revoked(page: Page, member: Member) -> None:
     enter(page, member, f"/o/{member.org}/settings/tokens")
     page.get_by_label("Name", exact=True).fill("nightly")
     page.get_by_label("May").select_option("read")
@@ -76,6 +85,9 @@ def test_token_is_shown_once_and_revoked(page: Page, member: Member) -> None:
     secret = page.locator("code.snippet")
     expect(secret).to_have_text(re.compile("etlf_"))
     shown = secret.inner_text()
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert copied(page) == shown
     page.reload()
     expect(page.get_by_role("cell", name="nightly", exact=True)).to_be_visible()
     expect(secret).to_have_count(0)
@@ -220,6 +232,32 @@ def test_operator_suspends_with_the_consequences_and_enters(
 
     expect(page.get_by_text("You are in Browser Inc. as operator.")).to_be_visible()
     expect(page.get_by_text("An operator suspended Browser Inc.")).to_be_visible()
+    page.goto(f"/o/{owner.org}/pipelines/shop")
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_role("alert").get_by_role("button", name="Copy contact").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert copied(page) == CONTACT
+
+
+def test_quota_that_an_operator_sets_is_the_one_that_usage_is_held_against(
+    page: Page, operator: Member, owner: Member
+) -> None:
+    enter(page, operator, f"/operator/orgs/{owner.org}")
+    expect(page.get_by_text("Used: 1,204 rows this month")).to_be_visible()
+    page.get_by_label("Rows a month").fill("1500")
+    page.get_by_label("Storage in GB").fill("2")
+    page.get_by_role("button", name="Save quota").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Rows a month")).to_have_value("1,500")
+    expect(page.get_by_label("Storage in GB")).to_have_value("2")
+
+    page.goto(f"/o/{owner.org}/settings/usage")
+    expect(page.get_by_text("1,204 of 1,500 rows this month")).to_be_visible()
+    page.goto(f"/operator/orgs/{owner.org}")
+    page.get_by_label("Rows a month").fill("many")
+    page.get_by_role("button", name="Save quota").click()
+    expect(page.get_by_role("alert")).not_to_be_empty()
 
 
 def test_fleet_tells_the_queue_and_why_it_cannot_tell_more(page: Page, operator: Member) -> None:

@@ -226,6 +226,15 @@ async def test_runs_are_listed_newest_first_in_pages(org):
     assert rest.next is None
 
 
+async def test_runs_are_listed_by_what_started_them(org):
+    await add_pipeline(org.slug)
+    await start(org.slug)
+    by_api = await start(org.slug, trigger=Trigger.API)
+    async with org_scope(OPERATOR, org.slug) as scope:
+        page = await runs.list_runs(scope, trigger=Trigger.API)
+    assert [run.id for run in page.items] == [by_api]
+
+
 @pytest.fixture
 def broker(migrated):
     """The broker, with nothing waiting in it."""
