@@ -21,7 +21,13 @@ from etlfabric_dagster.errors import (
 )
 from etlfabric_dagster.models import Org, OrgTurn, Pipeline, Run
 from etlfabric_dagster.schemas.jobs import Warehouse
-from etlfabric_dagster.schemas.runs import AttemptStatus, ErrorInfo, RunStatus, StreamResult
+from etlfabric_dagster.schemas.runs import (
+    AttemptStatus,
+    ErrorInfo,
+    RunStatus,
+    StreamResult,
+    Trigger,
+)
 from etlfabric_dagster.services import execution, leases, orgs, runs, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 
