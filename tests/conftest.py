@@ -5,7 +5,7 @@ network.
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ from uuid import uuid4  # noqa: E402
 
 import psycopg  # noqa: E402
 import pytest  # noqa: E402
-import redis  # noqa: E402
+import redis.asyncio  # noqa: E402
 from argon2 import PasswordHasher  # noqa: E402
 from sqlalchemy import select  # noqa: E402
 
@@ -64,7 +64,8 @@ PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw"
 @pytest.fixture(scope="session", autouse=True)
 def _home() -> Iterator[Path]:
     yield _HOME
-    shutil.rmtree(_HOME, ignore_errors=True)
+    # a hundred thousand files of PostgreSQL's: three times as fast as shutil.rmtree
+    subprocess.run(["rm", "-rf", _HOME], check=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -187,30 +188,40 @@ def sandbox(install: Settings) -> Iterator[SandboxServer]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def interactive_worker(migrated: Settings, sandbox: SandboxServer) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def interactive_worker(
+    migrated: Settings, sandbox: SandboxServer, valkey: ValkeyServer
+) -> Iterator[None]:
     """Answers interactive requests as the Celery worker does, from a thread of this process."""
     stop = threading.Event()
 
     async def answer_until_stopped() -> None:
-        query = select(InteractiveRequest.id).where(InteractiveRequest.status == "queued")
-        while not stop.is_set():
-            try:
-                async with get_session() as session:
-                    waiting = list(await session.scalars(query))
-                for request_id in waiting:
-                    await answers.answer(request_id)
-            except Exception as exc:
-                if not is_away(exc):  # tests cut connections; a worker outlives that
-                    raise
-            await asyncio.sleep(0.01)
+        async with redis.asyncio.Redis.from_url(valkey.url) as broker:
+            while not stop.is_set():
+                try:
+                    await _answer_what_waits()
+                except Exception as exc:
+                    if not is_away(exc):  # tests cut connections; a worker outlives that
+                        raise
+                else:
+                    await broker.blpop([queue.INTERACTIVE], timeout=0.5)
         await dispose()
 
     thread = threading.Thread(target=asyncio.run, args=(answer_until_stopped(),), daemon=True)
     thread.start()
     yield
     stop.set()
+    with redis.Redis.from_url(valkey.url) as broker:
+        broker.rpush(queue.INTERACTIVE, "stop")
     thread.join()
+
+
+async def _answer_what_waits() -> None:
+    async with get_session() as session:
+        query = select(InteractiveRequest.id).where(InteractiveRequest.status == "queued")
+        waiting = list(await session.scalars(query))
+    for request_id in waiting:
+        await answers.answer(request_id)
 
 
 @pytest.fixture(scope="session")

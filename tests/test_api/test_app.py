@@ -13,10 +13,11 @@ from etlfabric_dagster.api.app import create_app
 from etlfabric_dagster.api.body import MAX_BODY
 from etlfabric_dagster.config import settings
 from tests.test_api.conftest import BASE
+from tests.test_api.document import document
 
 
 async def test_every_operation_has_its_own_id():
-    paths = create_app().openapi()["paths"]
+    paths = document()["paths"]
     ids = [operation["operationId"] for path in paths.values() for operation in path.values()]
     assert len(ids) == len(set(ids))
     assert "list_orgs" in ids

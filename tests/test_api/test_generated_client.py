@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from etlfabric_dagster.api.app import create_app
 from tests.served import served_api
+from tests.test_api.document import document
 
 PACKAGE = "generated_client"
 CONFIG = {
@@ -30,7 +30,7 @@ Load = Callable[[str], ModuleType]
 def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     """Imports a module of the generated package."""
     folder = tmp_path_factory.mktemp("client")
-    (folder / "openapi.json").write_text(json.dumps(create_app().openapi()))
+    (folder / "openapi.json").write_text(json.dumps(document()))
     (folder / "config.json").write_text(json.dumps(CONFIG))
     tool = Path(sys.executable).with_name("openapi-python-client")
     made = subprocess.run(
@@ -73,22 +73,22 @@ async def test_client_signs_in_lists_creates_and_reads_a_problem(load, desk):
 
 
 def test_names_in_the_document_are_neat_and_used_once():
-    document = create_app().openapi()
-    operations = [one for path in document["paths"].values() for one in path.values()]
+    schema = document()
+    operations = [one for path in schema["paths"].values() for one in path.values()]
     names = [one["operationId"] for one in operations]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
     assert all(one["summary"] and one["description"] for one in operations)
-    unclear = [name for name in document["components"]["schemas"] if "__" in name]
+    unclear = [name for name in schema["components"]["schemas"] if "__" in name]
     assert unclear == []
 
 
 def test_every_operation_describes_its_problems():
-    document = create_app().openapi()
-    for path in document["paths"].values():
+    schema = document()
+    for path in schema["paths"].values():
         for operation in path.values():
             problem = operation["responses"]["default"]["content"]["application/problem+json"]
             assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
     assert {"code", "detail", "remedy"} <= set(
-        document["components"]["schemas"]["Problem"]["required"]
+        schema["components"]["schemas"]["Problem"]["required"]
     )

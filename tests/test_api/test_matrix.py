@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from etlfabric_dagster.api.app import create_app
 from etlfabric_dagster.models import InteractiveRequest, Pipeline, Run
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import invitations, tokens
 from etlfabric_dagster.services.scope import OPERATOR, Actor, org_scope
 from tests.test_api import matrix
+from tests.test_api.document import document
 
 ROLES = [str(role) for role in Role]
 PREFIX = "/api/v1"
@@ -49,7 +49,7 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    for path, operations in create_app().openapi()["paths"].items():
+    for path, operations in document()["paths"].items():
         for method, operation in operations.items():
             uuids = frozenset(
                 one["name"]

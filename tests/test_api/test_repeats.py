@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from etlfabric_dagster.api import repeats
-from etlfabric_dagster.api.app import create_app
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.services import archives, orgs
 from etlfabric_dagster.services.scope import OPERATOR
+from tests.test_api.document import document
 
 CONFIG = {"client": {"base_url": "https://api.example.com/"}, "resources": ["orders"]}
 
@@ -204,9 +204,9 @@ WITHOUT_A_VERSION = {
 }
 
 
-@pytest.mark.parametrize("path", sorted(create_app().openapi()["paths"]))
+@pytest.mark.parametrize("path", sorted(document()["paths"]))
 def test_what_is_edited_can_be_read_with_its_version(path):
-    operations = create_app().openapi()["paths"][path]
+    operations = document()["paths"][path]
     edits = {operations[m]["operationId"] for m in ("put", "patch", "delete") if m in operations}
     assert "get" in operations or edits <= set(WITHOUT_A_VERSION)
 
