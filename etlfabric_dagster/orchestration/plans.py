@@ -50,7 +50,7 @@ def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Pla
     job = repositories.reconstructable(claimed.org_slug, version).get_reconstructable_job(job_name)
     if known is None:
         asked = selections.to_dagster(snapshot, pipeline, claimed.selection)
-        known = _create(claimed, job, asked, instance)
+        known = _create(claimed, job, asked, instance, snapshot.job_ids.get(job_name, ""))
     elif known.status is dg.DagsterRunStatus.QUEUED:
         report_starting(instance, known)
         known = instance.get_run_by_id(known.run_id) or known
@@ -95,10 +95,13 @@ def _create(
     job: ReconstructableJob,
     asked: DagsterSelection,
     instance: dg.DagsterInstance,
+    job_id: str,
 ) -> dg.DagsterRun:
     part = job
     if asked.assets is not None or asked.checks is not None:
         part = job.get_subset(asset_selection=asked.assets, asset_check_selection=asked.checks)
+    elif job_id:
+        _spare_hashing(job.get_definition(), job_id, instance)
     again = claimed.number > 1
     first = str(claimed.first_dagster_run_id)
     tags = {
@@ -132,3 +135,11 @@ def _create(
         job_code_origin=job.get_python_origin(),
         asset_graph=definition.asset_layer.asset_graph,
     )
+
+
+def _spare_hashing(job: dg.JobDefinition, job_id: str, instance: dg.DagsterInstance) -> None:
+    """Tell the job's snapshot its id, which publishing has worked out and an earlier run has stored
+    it under: serializing and hashing it again costs a run 5 ms, measured 2026-11.
+    """
+    if instance.run_storage.has_job_snapshot(job_id):
+        vars(job.get_job_snapshot())["snapshot_id"] = job_id  # a cached property

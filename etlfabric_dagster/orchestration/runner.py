@@ -76,34 +76,27 @@ class AttemptRunner:
         with self._told():
             job = aio.run(execution.prepare_extract(self._claimed, self._login(), names))
             self._log.write("info", f"Loading {', '.join(names)}.")
-            failure = None
+            failure = state = None
             try:
                 for event in self._events(job):
                     if isinstance(event, StreamEvent):
                         results[event.name] = event.result
                         yield from self._loaded(event, streams)
                     elif isinstance(event, DoneEvent):
-                        self._keep_state(job, event.payload.get("state"), results)
+                        state = _state_to_keep(job, event.payload.get("state"), results)
             except FabricError as exc:
                 failure = exc
             self._lease.check()
-            self._builds_now = aio.run(execution.after_load(self._claimed, results))
+            self._builds_now = aio.run(execution.after_load(self._claimed, results, state))
             self._require_loaded(names, results, failure)
-            self._unchanged = _all_unchanged(results)
+            # without a cached state nobody knows whether the last attempt's load was built
+            self._unchanged = job.state is not None and execution.all_unchanged(results)
             if not self.transforms:
                 yield from self._build(context, {}, {})
 
     def untold(self) -> Untold:
         """What the run's row does not tell yet, for the verdict to tell with it."""
         return self._recorder.take()
-
-    def _keep_state(
-        self, job: ExtractJob, state: str | None, results: Mapping[str, StreamResult]
-    ) -> None:
-        """Cache dlt's state for the next run, unless it is the one that this run started from."""
-        loaded = not _all_unchanged(results)
-        if state and (loaded or state != job.state):
-            aio.run(execution.commit_state(self._claimed, state, loaded=loaded))
 
     def transform(
         self, context: dg.AssetExecutionContext, nodes: NodeKeys, tests: TestKeys
@@ -272,8 +265,12 @@ class AttemptRunner:
         self._log.write(level, f"{result.status} in {result.seconds:.1f} s.{message}", event.name)
 
 
-def _all_unchanged(results: Mapping[str, StreamResult]) -> bool:
-    return bool(results) and all(r.status == "unchanged" for r in results.values())
+def _state_to_keep(
+    job: ExtractJob, state: str | None, results: Mapping[str, StreamResult]
+) -> str | None:
+    """dlt's state for the next run, unless it is the one that this run started from."""
+    kept = state == job.state and execution.all_unchanged(results)
+    return None if kept else state or None
 
 
 def _planned(

@@ -51,6 +51,8 @@ class TenantSnapshot(Value):
     owners: tuple[str, ...] = ()
     pipelines: tuple[PipelineSnapshot, ...] = ()
     manifest: dict[str, Any] | None = Field(default=None, repr=False)
+    job_ids: dict[str, str] = {}
+    """Job name → Dagster's id of what the job consists of; known once the version is published."""
 
 
 class PublishedRepository(Value):
@@ -59,3 +61,5 @@ class PublishedRepository(Value):
     repository: bytes = Field(repr=False)
     jobs: dict[str, bytes] = Field(repr=False)
     """Job name → its body, read only when somebody opens the job."""
+    job_ids: dict[str, str] = {}
+    """Job name → Dagster's id of what it consists of."""

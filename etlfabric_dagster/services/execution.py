@@ -90,32 +90,6 @@ async def prepare_transform(
         )
 
 
-async def commit_state(claimed: ClaimedRun, state: str, *, loaded: bool) -> bool:
-    """Cache dlt's state for the next run. Dropped (False) when the attempt lost its lease.
-
-    Args:
-        loaded: whether anything reached the raw schema; dbt then has to build again.
-    """
-    async with get_session(org_id=claimed.org_id) as session:
-        if await session.scalar(_lease(claimed)) is None:
-            return False
-        statement = insert(PipelineState).values(
-            pipeline_id=claimed.pipeline_id, run_id=claimed.run_id, state=state
-        )
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["pipeline_id"],
-                set_={
-                    "run_id": statement.excluded.run_id,
-                    "state": statement.excluded.state,
-                    "updated_at": clock.now(),
-                }
-                | ({"built_digest": None} if loaded else {}),
-            )
-        )
-    return True
-
-
 async def is_built(claimed: ClaimedRun) -> bool:
     """Whether the pipeline's dbt nodes have seen all that is loaded, with the project of now."""
     query = (
@@ -147,12 +121,19 @@ async def forget_state(claimed: ClaimedRun) -> None:
         )
 
 
-async def after_load(claimed: ClaimedRun, results: Mapping[str, StreamResult]) -> tuple[str, ...]:
+async def after_load(
+    claimed: ClaimedRun, results: Mapping[str, StreamResult], state: str | None = None
+) -> tuple[str, ...]:
     """Record tables and schema changes; when they changed, regenerate and parse staging.
+
+    Args:
+        state: dlt's, to be cached for the next run; dropped when the attempt lost its lease.
 
     Returns the unique ids of all dbt nodes this pipeline builds now.
     """
     async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
+        if state is not None:
+            await _keep_state(scope.session, claimed, state, loaded=not all_unchanged(results))
         changed = False
         rows = await scope.session.scalars(
             select(Stream).where(
@@ -167,6 +148,33 @@ async def after_load(claimed: ClaimedRun, results: Mapping[str, StreamResult]) -
     await dbt_models.regenerate_here(claimed.org_id)
     async with org_scope_by_id(SYSTEM, claimed.org_id) as scope:
         return await dbt_models.nodes_of(scope, claimed.pipeline_name)
+
+
+async def _keep_state(
+    session: AsyncSession, claimed: ClaimedRun, state: str, *, loaded: bool
+) -> None:
+    """`loaded`: whether anything reached the raw schema; dbt then has to build again."""
+    if await session.scalar(_lease(claimed)) is None:
+        return
+    statement = insert(PipelineState).values(
+        pipeline_id=claimed.pipeline_id, run_id=claimed.run_id, state=state
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["pipeline_id"],
+            set_={
+                "run_id": statement.excluded.run_id,
+                "state": statement.excluded.state,
+                "updated_at": clock.now(),
+            }
+            | ({"built_digest": None} if loaded else {}),
+        )
+    )
+
+
+def all_unchanged(results: Mapping[str, StreamResult]) -> bool:
+    """Whether there was nothing new in any of the streams."""
+    return bool(results) and all(one.status == "unchanged" for one in results.values())
 
 
 async def _record(scope: OrgScope, claimed: ClaimedRun, row: Stream, result: StreamResult) -> bool:

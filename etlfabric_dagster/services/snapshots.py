@@ -186,6 +186,7 @@ async def _blob(query: Select[Any], missing: str) -> bytes:
 async def _store(
     session: AsyncSession, snapshot: TenantSnapshot, repository: PublishedRepository
 ) -> None:
+    snapshot = snapshot.model_copy(update={"job_ids": repository.job_ids})
     statement = insert(CodeLocation).values(
         org_id=snapshot.org_id,
         version=snapshot.version,

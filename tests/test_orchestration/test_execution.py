@@ -20,11 +20,12 @@ from etlfabric_dagster.db import dispose, get_session
 from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.errors import ConnectorError, SandboxError
 from etlfabric_dagster.models import Pipeline, Run, Stream
-from etlfabric_dagster.orchestration import attempts, plans, records
+from etlfabric_dagster.orchestration import attempts, plans, records, repositories
 from etlfabric_dagster.orchestration.agreement import agree
 from etlfabric_dagster.orchestration.execution import execute_attempt
 from etlfabric_dagster.orchestration.instance import open_instance
 from etlfabric_dagster.orchestration.publishing import encode
+from etlfabric_dagster.orchestration.repositories import RepositoryCache
 from etlfabric_dagster.orchestration.workspace import FabricProcessContext
 from etlfabric_dagster.schemas.jobs import (
     DoneEvent,
@@ -696,6 +697,10 @@ def unchanged(job: Job) -> Iterator[Event]:
     yield DoneEvent(payload={"state": "c3RhdGU="})
 
 
+def nothing_new(job: Job) -> Iterator[Event]:
+    yield from unchanged(job) if isinstance(job, ExtractJob) else built(job)  # type: ignore[arg-type]
+
+
 async def test_a_run_without_anything_new_materializes_its_streams_and_builds_nothing(
     shop: OrgOut, fenced: dg.DagsterInstance, execute: Callable[..., Any]
 ) -> None:
@@ -708,18 +713,40 @@ async def test_a_run_without_anything_new_materializes_its_streams_and_builds_no
     assert any("up to date" in message for message in said)
 
 
+async def test_what_a_lost_worker_loaded_is_built_by_the_next_attempt_without_anything_new(
+    shop: OrgOut, execute: Callable[..., Any]
+) -> None:
+    assert await execute(await start(shop)) is RunStatus.SUCCEEDED
+    run = await start(shop)
+    assert await leases.claim(run.id, "dies")  # its sandbox may have loaded all before it died
+    await leases.release(["dies"])
+    assert await execute(run, nothing_new) is RunStatus.SUCCEEDED
+    assert (await show(shop, run)).models["daily_orders"].status == "success"
+
+
+async def test_a_run_whose_job_was_run_before_has_the_job_of_its_published_version(
+    shop: OrgOut,
+    fenced: dg.DagsterInstance,
+    execute: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    published = encode(await snapshots.build(shop.id)).job_ids["shop"]
+    for _ in range(2):
+        monkeypatch.setattr(repositories, "cache", RepositoryCache())  # as another process has it
+        run = await start(shop)
+        assert await execute(run) is RunStatus.SUCCEEDED
+        record = fenced.get_run_by_id(str(run.id))
+        assert record
+        assert record.job_snapshot_id == published
+        assert fenced.get_job_snapshot(published).name == "shop"
+
+
 async def test_what_a_failed_build_left_is_built_by_the_next_run_without_anything_new(
     shop: OrgOut, execute: Callable[..., Any]
 ) -> None:
     def fails(job: Job) -> Iterator[Event]:
         done = isinstance(job, ExtractJob)
         yield from loaded(job) if done else built(job, daily_orders="error")  # type: ignore[arg-type]
-
-    def nothing_new(job: Job) -> Iterator[Event]:
-        if isinstance(job, ExtractJob):
-            yield from unchanged(job)
-        else:
-            yield from built(job)  # type: ignore[arg-type]
 
     assert await execute(await start(shop), fails) is RunStatus.FAILED
     run = await start(shop)
