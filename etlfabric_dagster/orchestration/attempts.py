@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import dagster as dg
 
 from etlfabric_dagster.errors import ConflictError
-from etlfabric_dagster.orchestration.compat import SqlEventLogStorage
+from etlfabric_dagster.orchestration.compat import SqlEventLogStorage, SqlEventLogStorageTable
 from etlfabric_dagster.orchestration.writer import EventWriter
 
 UNTOLD = {
@@ -167,7 +167,9 @@ def _store(attempt: _Attempt, instance: dg.DagsterInstance, batch: list[dg.Event
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     with storage.run_connection(batch[0].run_id) as conn:
-        conn.execute(storage.prepare_insert_event_batch(batch))
+        # as prepare_insert_event_batch does, whose statement is compiled anew each time
+        rows = [storage._event_to_row(event) for event in batch]  # pyright: ignore[reportPrivateUsage]
+        conn.execute(SqlEventLogStorageTable.insert(), rows)
 
 
 def _stay_canceled(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -44,7 +44,10 @@ from dagster._core.remote_representation.grpc_server_state_subscriber import (
 from dagster._core.remote_representation.handle import RepositoryHandle
 from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import (
     PARENT_RUN_ID_TAG,
@@ -113,6 +116,7 @@ __all__ = [
     "RunLauncher",
     "SerializableErrorInfo",
     "SqlEventLogStorage",
+    "SqlEventLogStorageTable",
     "WorkerStatus",
     "WorkspaceLoadTarget",
     "WorkspaceProcessContext",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
@@ -90,9 +91,19 @@ def _check_connections(instance: DagsterInstance) -> None:
 
 def _check_connection(dialect: Dialect, connection: Any, *_: object) -> None:
     try:
-        dialect.do_ping(connection)
+        if _has_news(connection):
+            dialect.do_ping(connection)
     except dialect.loaded_dbapi.Error as exc:
         raise DisconnectionError from exc  # the pool connects again
+
+
+def _has_news(connection: Any) -> bool:
+    """Whether the server said something nobody asked for, as it does when it closes. It needs no
+    answer of the server, which 15 pings of a run do.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _remember(instance: DagsterInstance) -> None:

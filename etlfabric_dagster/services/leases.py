@@ -148,6 +148,7 @@ async def finish(
         )
         if run is None:
             return False
+        await _have_evaluated(session, run)
         run.streams = run.streams | _dumped(streams)
         run.models = run.models | _dumped(nodes)
         loaded = [StreamResult.model_validate(one) for one in run.streams.values()]
@@ -158,7 +159,6 @@ async def finish(
         run.bytes_loaded = sum(one.bytes for one in loaded)
         ended = await _end_attempt(session, run_id, run.attempt, AttemptStatus(status.value), error)
         await usage.record_attempt(session, run, ended.seconds)
-        await _have_evaluated(session, run)
         await _ring_next(session, run.org_id)
     return True
 

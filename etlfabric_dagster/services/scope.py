@@ -161,10 +161,7 @@ async def org_scope(actor: Actor, slug: str) -> AsyncIterator[OrgScope]:
 async def org_scope_by_id(actor: Actor, org_id: UUID) -> AsyncIterator[OrgScope]:
     """The same by id, for work that carries ids only; one transaction."""
     async with get_session(org_id=org_id) as session:
-        slug = await session.scalar(select(Org.slug).where(Org.id == org_id))
-        if slug is None:
-            raise no_org(str(org_id))
-        org, role = await _enter(session, actor, slug)
+        org, role = await _enter(session, actor, org_id)
         found = OrgScope(
             session, org.id, org.slug, OrgStatus(org.status), actor, role, org.timezone
         )
@@ -199,18 +196,21 @@ async def find_org(session: AsyncSession, actor: Actor, slug: str) -> Org:
     return (await _enter(session, actor, slug))[0]
 
 
-async def _enter(session: AsyncSession, actor: Actor, slug: str) -> tuple[Org, Role]:
-    """The org and the actor's role in it. Raises NotFoundError, also for a stranger's org."""
+async def _enter(session: AsyncSession, actor: Actor, which: str | UUID) -> tuple[Org, Role]:
+    """The org of a slug or an id, and the actor's role in it. Raises NotFoundError, also for a
+    stranger's org.
+    """
     require_own_password(actor)
     joined = (Membership.org_id == Org.id) & (Membership.user_id == actor.user_id)
-    query = select(Org, Membership.role).outerjoin(Membership, joined).where(Org.slug == slug)
+    query = select(Org, Membership.role).outerjoin(Membership, joined)
+    query = query.where(Org.id == which if isinstance(which, UUID) else Org.slug == which)
     org, member = (await session.execute(query)).one_or_none() or (None, None)
     limits = actor.limits or _NO_LIMITS
     role = Role.OWNER if actor.is_operator else member and Role(member)
     if org is None or not role or limits.org_id not in (None, org.id):
-        raise no_org(slug)
+        raise no_org(str(which))
     if org.status == OrgStatus.ERASING and role is not Role.OWNER:
-        raise no_org(slug)
+        raise no_org(str(which))
     return org, role.limited_to(limits.role)
 
 
