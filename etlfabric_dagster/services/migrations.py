@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -37,6 +38,7 @@ def branch_folder(branch: str) -> Path:
     return Path(__file__).parents[1] / "migrations" / branch
 
 
+@cache
 def head(branch: str) -> str:
     """The newest revision of `public` or `tenant` that this code knows."""
     return _scripts(branch).get_current_head() or ""

@@ -35,6 +35,7 @@ LOGIN_CONNECTIONS = 20
 READ_CONNECTIONS = 10
 IDLE_IN_TRANSACTION = "10min"
 GRANTS_LOCK = 7_310_012  # advisory lock key
+LOGINS, PROVISIONING = 0, 1  # of one org: what makes another advisory lock of it
 
 
 def owner_role(org_id: UUID) -> str:
@@ -63,7 +64,7 @@ async def provision(session: AsyncSession, org_id: UUID, readonly_password: str)
     """
     schema, owner = tenant_schema(org_id), owner_role(org_id)
     version = await _server_version(session)
-    await _wait_in_line(session)
+    await _one_at_a_time(session, org_id, PROVISIONING)
     await _script(
         session,
         _create_role(owner, "NOLOGIN"),
@@ -75,20 +76,20 @@ async def provision(session: AsyncSession, org_id: UUID, readonly_password: str)
         *_default_privileges(org_id, version),
         *_tenant_tables(schema),
     )
+    await _let_connect(session, readonly_login(org_id), bi_login(org_id))
 
 
 async def add_pipeline_login(session: AsyncSession, org_id: UUID, pipeline_id: UUID) -> None:
     """Create the pipeline's login, which becomes the owner on connect. Idempotent."""
     login, owner = pipeline_login(org_id, pipeline_id), owner_role(org_id)
     options = " WITH INHERIT TRUE, SET TRUE" if await _server_version(session) >= 160000 else ""
-    await _wait_in_line(session)
     await _script(
         session,
         _create_role(login, f"LOGIN CONNECTION LIMIT {LOGIN_CONNECTIONS}"),
         f'GRANT "{owner}" TO "{login}"{options}',
-        f'GRANT CONNECT ON DATABASE "{settings.database.database}" TO "{login}"',
         *_login_settings(login, owner),
     )
+    await _let_connect(session, login)
 
 
 async def drop_pipeline_login(session: AsyncSession, org_id: UUID, pipeline_id: UUID) -> None:
@@ -204,7 +205,6 @@ def _reader(org_id: UUID, login: str, password: str | None) -> list[str]:
     return [
         _create_role(login, f"LOGIN CONNECTION LIMIT {READ_CONNECTIONS}"),
         f'ALTER ROLE "{login}" LOGIN{secret}',
-        f'GRANT CONNECT ON DATABASE "{settings.database.database}" TO "{login}"',
         f'ALTER ROLE "{login}" SET default_transaction_read_only = on',
         f'ALTER ROLE "{login}" SET statement_timeout = {timeout}',
         f'ALTER ROLE "{login}" SET search_path = ' + ", ".join(f'"{s}"' for s in readable),
@@ -263,6 +263,13 @@ async def _end_backends(session: AsyncSession, logins: list[str]) -> None:
     )
 
 
+async def _let_connect(session: AsyncSession, *logins: str) -> None:
+    """Last in a transaction: all that follows, others wait for."""
+    await _wait_in_line(session)
+    to = ", ".join(f'"{login}"' for login in logins)
+    await _script(session, f'GRANT CONNECT ON DATABASE "{settings.database.database}" TO {to}')
+
+
 async def _wait_in_line(session: AsyncSession) -> None:
     """Until the transaction ends: grants on the database change one row of the catalog, and two at
     once fail ("tuple concurrently updated").
@@ -270,10 +277,12 @@ async def _wait_in_line(session: AsyncSession) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": GRANTS_LOCK})
 
 
-async def _one_at_a_time(session: AsyncSession, org_id: UUID) -> None:
-    """The same for the logins of one org, which two people may close or drop at once."""
-    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:org, 0))")
-    await session.execute(lock, {"org": str(org_id)})
+async def _one_at_a_time(session: AsyncSession, org_id: UUID, what: int = LOGINS) -> None:
+    """The same for the logins of one org, which two people may close or drop at once, or for its
+    making.
+    """
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:org, :what))")
+    await session.execute(lock, {"org": str(org_id), "what": what})
 
 
 async def _drop_roles(session: AsyncSession, roles: list[str]) -> int:

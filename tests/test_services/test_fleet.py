@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import event, text
 
 from etlfabric_dagster.db import engine, get_session
-from etlfabric_dagster.errors import InvalidInputError, PermissionDeniedError
+from etlfabric_dagster.errors import ConflictError, InvalidInputError, PermissionDeniedError
 from etlfabric_dagster.models import Run
 from etlfabric_dagster.schemas.fleet import ConnectionSpec, OrgSpec, PipelineSpec, ScheduleSpec
+from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.services import fleet, orgs, schedules
 from etlfabric_dagster.services.scope import OPERATOR, Actor, org_scope
 
@@ -136,6 +139,15 @@ async def test_pipeline_and_schedule_come_with_the_org(make_slug):
         raise AssertionError(report.failed[0].message)
     async with org_scope(OPERATOR, slug) as scope:
         assert (await schedules.get(scope, "report")).cron == "0 6 * * *"
+
+
+async def test_an_org_that_two_people_create_at_once_is_one_org(migrated, make_slug):
+    slug = make_slug()
+    asked = (orgs.create(OPERATOR, slug, "Twice") for _ in range(2))
+    ends = await asyncio.gather(*asked, return_exceptions=True)
+    made = [end for end in ends if isinstance(end, OrgOut)]
+    assert {org.id for org in made} == {(await orgs.get(OPERATOR, slug)).id}
+    assert all(isinstance(end, ConflictError) for end in ends if end not in made)
 
 
 async def test_orgs_created_at_once_do_not_disturb_each_other(migrated, make_slug):
