@@ -33,6 +33,7 @@ TEMPLATE = "fleet"
 TABLES = tuple(f"table_{number}" for number in range(5))
 LOOK_S = 0.02
 SETTLE_S = 15.0
+PUBLISHED_AT_ONCE = 20  # before the list of what waits is read again
 WORKSPACE = """{ workspaceOrError { __typename ... on Workspace { locationEntries { name loadStatus
   locationOrLoadError { __typename ... on RepositoryLocation { repositories { name
   pipelines { name } } } } } } } }"""
@@ -113,7 +114,8 @@ def _help_publish() -> None:
         task = bar.add_task("published", total=len(waiting))
         while left := run(snapshots.unpublished()):
             bar.update(task, completed=len(waiting) - len(left))
-            run(snapshots.publish(left[-1], encode))
+            for one in left[-PUBLISHED_AT_ONCE:]:
+                run(snapshots.publish(one, encode))
 
 
 def look(ask: Ask, template: Template, new: int) -> Shown:
