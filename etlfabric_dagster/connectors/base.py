@@ -54,6 +54,9 @@ ROW_HASH = "_fabric_row_hash"
 """Content hash of the row as it was read, in files of SCD2 streams."""
 CSV_NULL = r"\N"
 
+Samples = dict[str, list[str | None]]
+"""Column → its values in the first rows, as text, cut when they are long."""
+
 
 def _accept_all(_stream: str, columns: Mapping[str, Any]) -> Iterable[str]:
     return columns
@@ -100,6 +103,12 @@ class Connector(Protocol):
 
     def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
         """What can be loaded. Raises ConnectorError."""
+        ...
+
+    def sample(self, source: SourceConfig, stream: str) -> Samples:
+        """A few values per column of a stream, read from as little of it as its kind allows; none
+        where that would be much. Raises ConnectorError.
+        """
         ...
 
     def resources(

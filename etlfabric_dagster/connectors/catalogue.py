@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from etlfabric_dagster.connectors.base import Connector, ExtractContext
+from etlfabric_dagster.connectors.base import Connector, ExtractContext, Samples
 from etlfabric_dagster.schemas.connections import ConnectorSpec
 from etlfabric_dagster.schemas.jobs import SourceConfig
 from etlfabric_dagster.schemas.streams import CheckResult, DiscoveredStream, StreamPlan
@@ -49,6 +49,10 @@ class CatalogueConnector:
     def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
         """See `Connector`."""
         return self._base.discover(self._filled(source))
+
+    def sample(self, source: SourceConfig, stream: str) -> Samples:
+        """See `Connector`."""
+        return self._base.sample(self._filled(source), stream)
 
     def resources(
         self, source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext

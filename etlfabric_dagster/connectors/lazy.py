@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from etlfabric_dagster.connectors.base import ExtractContext
+from etlfabric_dagster.connectors.base import ExtractContext, Samples
 from etlfabric_dagster.schemas.connections import ConnectorSpec
 from etlfabric_dagster.schemas.jobs import SourceConfig
 from etlfabric_dagster.schemas.streams import CheckResult, DiscoveredStream, StreamPlan
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LazyConnector:
-    """A connector whose four functions stand in `module`. See `Connector`."""
+    """A connector whose functions stand in `module`. See `Connector`."""
 
     applies_column_policies = False
 
@@ -35,6 +35,10 @@ class LazyConnector:
     def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
         """See `Connector`."""
         return self._module().discover(source)
+
+    def sample(self, source: SourceConfig, stream: str) -> Samples:
+        """See `Connector`."""
+        return self._module().sample(source, stream)
 
     def resources(
         self, source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext

@@ -13,13 +13,14 @@ import pyarrow as pa
 from dlt.extract import DltResource, DltSource
 from dlt.extract.incremental import IncrementalResourceWrapper
 
-from etlfabric_dagster.connectors.base import ExtractContext
+from etlfabric_dagster.connectors.base import ExtractContext, Samples
 from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES
 from etlfabric_dagster.connectors.filesystem.parquet_files import pg_type
 from etlfabric_dagster.connectors.json_columns import infer_columns
 from etlfabric_dagster.connectors.json_records import column_path
 from etlfabric_dagster.connectors.rawfile import raw_name
+from etlfabric_dagster.connectors.samples import ROWS, of_records
 from etlfabric_dagster.errors import ConnectorError, FabricError
 from etlfabric_dagster.schemas.jobs import SourceConfig
 from etlfabric_dagster.schemas.streams import (
@@ -63,6 +64,14 @@ def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
         )
 
 
+def sample(source: SourceConfig, stream: str) -> Samples:
+    """A few values per column of a resource's first records; none of Arrow data. Raises
+    ConnectorError.
+    """
+    resource = _named(_resources(source), stream)
+    return of_records(_records(_first(stream, resource, ROWS)))
+
+
 def resources(
     source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
 ) -> Sequence[DltResource]:
@@ -89,6 +98,10 @@ class Fixed:
     def discover(self, source: SourceConfig) -> Iterable[DiscoveredStream]:
         """See `discover`."""
         return discover(self._at(source))
+
+    def sample(self, source: SourceConfig, stream: str) -> Samples:
+        """See `sample`."""
+        return sample(self._at(source), stream)
 
     def resources(
         self, source: SourceConfig, streams: Sequence[StreamPlan], context: ExtractContext
@@ -192,19 +205,24 @@ def _secret(name: str, secrets: Mapping[str, str]) -> str:
 
 
 def _planned(found: Mapping[str, DltResource], plan: StreamPlan) -> DltResource:
-    resource = found.get(plan.name)
-    if resource is None:
-        raise ConnectorError(
-            f"The source has no resource “{plan.name}” any more. Its table stays as it is.",
-            f"Leave the stream out. It has: {', '.join(found)[:200]}.",
-            code="stream_vanished",
-            stream=plan.name,
-        )
+    resource = _named(found, plan.name)
     planned = resource.with_name(plan.table)
     planned.apply_hints(table_name=plan.table, primary_key=list(plan.primary_key) or None)
     if plan.cursor and plan.mode in CURSOR_MODES and not resource.incremental:
         planned.apply_hints(incremental=_incremental(plan))
     return planned
+
+
+def _named(found: Mapping[str, DltResource], name: str) -> DltResource:
+    resource = found.get(name)
+    if resource is None:
+        raise ConnectorError(
+            f"The source has no resource “{name}” any more. Its table stays as it is.",
+            f"Leave the stream out. It has: {', '.join(found)[:200]}.",
+            code="stream_vanished",
+            stream=name,
+        )
+    return resource
 
 
 def _cursor_of(resource: DltResource) -> str | None:
@@ -231,15 +249,7 @@ def _incremental(plan: StreamPlan) -> Any:
 
 
 def _columns(name: str, resource: DltResource) -> tuple[ColumnInfo, ...]:
-    try:
-        items = list(islice(_items(resource), SAMPLE_ITEMS))
-    except Exception as exc:  # foreign code
-        raise ConnectorError(
-            f"{name} failed when it was read: {type(exc).__name__}: {_short(exc)}",
-            "Correct the source or its arguments.",
-            code="source_failed",
-            stream=name,
-        ) from exc
+    items = _first(name, resource, SAMPLE_ITEMS)
     if items and isinstance(items[0], pa.Schema):
         return tuple(
             ColumnInfo(
@@ -247,7 +257,25 @@ def _columns(name: str, resource: DltResource) -> tuple[ColumnInfo, ...]:
             )
             for field in items[0]
         )
-    return infer_columns(item if isinstance(item, dict) else {"value": item} for item in items)
+    return infer_columns(_records(items))
+
+
+def _first(name: str, resource: DltResource, count: int) -> list[Any]:
+    try:
+        return list(islice(_items(resource), count))
+    except Exception as exc:  # foreign code
+        raise ConnectorError(
+            f"{name} failed when it was read: {type(exc).__name__}: {_short(exc)}",
+            "Correct the source or its arguments.",
+            code="source_failed",
+            stream=name,
+        ) from exc
+
+
+def _records(items: Sequence[Any]) -> list[dict[str, Any]]:
+    """What of it are records, or values that become records of one column."""
+    plain = (item for item in items if not isinstance(item, pa.Schema))
+    return [item if isinstance(item, dict) else {"value": item} for item in plain]
 
 
 def _items(resource: DltResource) -> Iterator[Any]:

@@ -239,8 +239,8 @@ async def discover(actor: Actor, slug: str, name: str, *, wait_s: float | None =
 async def sample(
     actor: Actor, slug: str, name: str, stream: str, *, wait_s: float | None = None
 ) -> dict[str, list[str | None]]:
-    """A few values per column of a stream, read from the source now; none where its kind cannot be
-    read in part. Raises what `discover` raises.
+    """A few values per column of a stream, read from the source now; none where that would be
+    much. Raises what `discover` raises.
     """
     async with org_scope(actor, slug) as scope:
         scope.require("connections.discover")

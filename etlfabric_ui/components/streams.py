@@ -310,6 +310,7 @@ def _columns(state: Any, one: Any, may_edit: Any) -> rx.Component:
         one.columns.length() > 0,
         rx.el.div(
             rx.el.h3("Columns"),
+            rx.cond(state.values_said != "", rx.el.p(state.values_said, class_name="soft")),
             table(heads, rx.foreach(one.columns, column), f"Columns of {one.name}"),
             rx.cond(one.more != "", rx.el.p(one.more, class_name="soft")),
             class_name="stack",

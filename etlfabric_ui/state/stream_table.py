@@ -9,6 +9,7 @@ from typing import Any
 
 import reflex as rx
 
+from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.streams import ColumnPolicy, DiscoveredStream, Discovery
 from etlfabric_ui import strings
@@ -37,6 +38,8 @@ class StreamTable(rx.State, mixin=True):
     detail: StreamDetail = StreamDetail()
     drawer: bool = False
     _settings: dict[str, dict[str, Any]] = {}
+    values_said: str = ""
+    """Why the drawer shows no values."""
     _samples: dict[str, str] = {}
 
     @rx.event
@@ -149,7 +152,7 @@ class StreamTable(rx.State, mixin=True):
         stream = self._one(discovery, name)
         if stream is None:
             return None
-        self._samples = {}
+        self._samples, self.values_said = {}, ""
         self.drawer, self.detail = True, self._detail(stream)
         return type(self).sample_stream(name)  # pyright: ignore[reportCallIssue]
 
@@ -157,10 +160,13 @@ class StreamTable(rx.State, mixin=True):
     @guarded(Role.VIEWER)
     async def sample_stream(self, visit: Visit, name: str) -> Any:
         """A few values of each column, while the drawer is open already."""
-        found = await self._sample(visit, name)
+        try:
+            found, refused = await self._sample(visit, name), ""
+        except FabricError as exc:
+            found, refused = {}, exc.message
         async with self:
-            if self.drawer and self.detail.name == name and found:
-                self._samples = found
+            if self.drawer and self.detail.name == name:
+                self._samples, self.values_said = found, words.why_no_values(found, refused)
                 self.detail = words.with_samples(self.detail, found)
 
     @rx.event
@@ -178,7 +184,9 @@ class StreamTable(rx.State, mixin=True):
         raise NotImplementedError
 
     async def _sample(self, _visit: Visit, _name: str) -> dict[str, str]:
-        """A few values per column, where some are known. Reads the state, changes nothing."""
+        """A few values per column, where some are known. Reads the state, changes nothing. Raises
+        FabricError.
+        """
         return {}
 
     async def _changed(self, _visit: Visit, discovery: Discovery) -> None:

@@ -214,6 +214,13 @@ def with_samples(shown: StreamDetail, samples: Mapping[str, str]) -> StreamDetai
     return replace(shown, columns=columns)
 
 
+def why_no_values(samples: Mapping[str, str], refused: str) -> str:
+    """Empty where there are some; `refused` is what the source said."""
+    if samples:
+        return ""
+    return f"No values to show: {refused}" if refused else "No values to show yet."
+
+
 def looks_like(column: str) -> str:
     """What a column's name suggests it holds of a person; empty when nothing."""
     lowered = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower()

@@ -8,7 +8,6 @@ event and never part of the state.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -336,11 +335,9 @@ class WizardState(StreamTable, ScheduleChoice, PageState, rx.State):
             return await connections.last_discovery(scope, self.name)
 
     async def _sample(self, visit: Visit, name: str) -> dict[str, str]:
-        """From the source itself; none where it does not answer soon."""
-        with suppress(FabricError):
-            found = await connections.sample(visit.actor, visit.org, self.name, name)
-            return {column: words.sample_text(values) for column, values in found.items()}
-        return {}
+        """From the source itself."""
+        found = await connections.sample(visit.actor, visit.org, self.name, name)
+        return {column: words.sample_text(values) for column, values in found.items()}
 
     def _table_of(self, name: str) -> str:
         return shortened(f"{self.name}__{snake_case(name)}")

@@ -663,6 +663,21 @@ def test_discover_tells_columns_types_and_key(place: Place) -> None:
     assert [(c.name, c.type) for c in jsonl.columns] == [("id", "bigint"), ("u__x", "timestamp")]
 
 
+def test_a_few_values_are_shown_before_anything_is_loaded(place: Place) -> None:
+    place.put("a.csv", "id,Name\n" + "".join(f"{n},\n" for n in range(200_000)))
+    assert CONNECTOR.sample(place.source(), "orders") == {
+        "id": ["0", "1", "2"], "name": [None, None, None]}  # fmt: skip
+    price = pa.array([Decimal("1.50"), None], pa.decimal128(9, 2))
+    place.put("a.parquet", parquet(id=[1, 2], price=price))
+    assert CONNECTOR.sample(place.source("*.parquet", "parquet"), "orders") == {
+        "id": ["1", "2"], "price": ["1.50", None]}  # fmt: skip
+    place.put("a.jsonl", '{"id": 1, "u": {"x": "' + "y" * 300 + '"}}\n{"id": 2, "tags": ["a"]}\n')
+    assert CONNECTOR.sample(place.source("*.jsonl", "jsonl"), "orders") == {
+        "id": ["1", "2"], "u__x": ["y" * 200, None]}  # fmt: skip
+    with pytest.raises(ConnectorError):
+        CONNECTOR.sample(place.source(), "gone")
+
+
 def test_discovery_of_a_large_file_looks_at_its_beginning(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,14 @@ def test_discover_and_check() -> None:
     ]
 
 
+def test_a_few_values_are_shown_before_anything_is_loaded() -> None:
+    found = source("shop", token={"secret": "token"}, count=5)
+    assert CONNECTOR.sample(found, "orders")["id"] == ["0", "1", "2"]
+    assert CONNECTOR.sample(source("arrow"), "arrow") == {}
+    with pytest.raises(ConnectorError, match="no resource “old” any more"):
+        CONNECTOR.sample(found, "old")
+
+
 def test_discover_tells_the_cursor_of_the_source() -> None:
     (events,) = CONNECTOR.discover(source("events"))
     assert (events.cursor_candidates, events.update_cursor) == (("at",), "at")

@@ -510,7 +510,15 @@ def test_discover_tells_columns_as_they_will_be_loaded(api: Api) -> None:
     assert stream.update_cursor == "updated_at"
 
 
+def test_a_few_values_are_shown_before_anything_is_loaded(api: Api) -> None:
+    api.serve("/orders", lambda _: [{"id": n, "user": {"vip": n > 1}} for n in range(50)])
+    values = CONNECTOR.sample(source(api), "orders")
+    assert values == {"id": ["0", "1", "2"], "user__vip": ["false", "false", "true"]}
+
+
 def test_a_stream_that_vanished_from_the_config_is_named(api: Api) -> None:
+    with pytest.raises(ConnectorError, match="no resource “old” any more"):
+        CONNECTOR.sample(source(api), "old")
     with pytest.raises(ConnectorError, match="no resource “old” any more") as refused:
         CONNECTOR.resources(source(api), [plan("old")], ExtractContext(workdir=""))
     assert refused.value.code == "stream_vanished"

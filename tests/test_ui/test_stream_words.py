@@ -172,3 +172,10 @@ def test_choices_are_told_in_short_so_that_two_can_be_compared() -> None:
     )
     assert words.in_short({**settings, "selected": False}) == "Not loaded"
     assert words.in_short(None) == "Not loaded"
+
+
+def test_values_that_are_missing_say_why() -> None:
+    assert words.why_no_values({"id": "1, 2"}, "") == ""
+    assert words.why_no_values({}, "") == "No values to show yet."
+    said = words.why_no_values({}, "db.acme.io did not answer in 10 s.")
+    assert said == "No values to show: db.acme.io did not answer in 10 s."

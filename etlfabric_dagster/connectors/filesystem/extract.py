@@ -14,7 +14,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from etlfabric_dagster.connectors.base import ExtractContext
+from etlfabric_dagster.connectors.base import ExtractContext, Samples
 from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import key_hints
 from etlfabric_dagster.connectors.filesystem import config as files_config
@@ -23,6 +23,7 @@ from etlfabric_dagster.connectors.filesystem.config import MODIFIED_AT, FileStre
 from etlfabric_dagster.connectors.filesystem.jsonl_files import read_jsonl
 from etlfabric_dagster.connectors.filesystem.parquet_files import open_parquet
 from etlfabric_dagster.connectors.filesystem.read import Reading, find_files
+from etlfabric_dagster.connectors.filesystem.sample import cut_to_whole_lines, first_values
 from etlfabric_dagster.connectors.filesystem.store import File, Store, fetch, open_store
 from etlfabric_dagster.connectors.json_columns import infer_columns
 from etlfabric_dagster.connectors.json_records import MAX_NESTING, Records
@@ -51,6 +52,15 @@ def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
         files = find_files(config, stream, store)
         with TemporaryDirectory(prefix="etlfabric_") as folder:
             yield _discovered(stream, store, files, Path(folder) / "sample")
+
+
+def sample(source: SourceConfig, stream: str) -> Samples:
+    """A few values per column of a stream's newest file. Raises ConnectorError."""
+    config = files_config.parse(source)
+    chosen, store = config.stream(stream), open_store(config, source)
+    newest = _newest(find_files(config, chosen, store))
+    with TemporaryDirectory(prefix="etlfabric_") as folder:
+        return first_values(chosen, store, newest, Path(folder) / "sample")
 
 
 def resources(
@@ -106,9 +116,8 @@ def _has_news(source: SourceConfig, plan: StreamPlan, kept: Any) -> bool:
 def _discovered(
     stream: FileStream, store: Store, files: Sequence[File], path: Path
 ) -> DiscoveredStream:
-    newest = max((f for f in files if f.size), key=lambda f: f.modified_at, default=files[-1])
     look = {"csv": _look_at_csv, "parquet": _look_at_parquet, "jsonl": _look_at_jsonl}
-    columns, key, rows = look[stream.format](stream, store, newest, path)
+    columns, key, rows = look[stream.format](stream, store, _newest(files), path)
     return DiscoveredStream(
         name=stream.name,
         columns=columns,
@@ -119,6 +128,11 @@ def _discovered(
     )
 
 
+def _newest(files: Sequence[File]) -> File:
+    """Of those with something in them."""
+    return max((f for f in files if f.size), key=lambda f: f.modified_at, default=files[-1])
+
+
 Look = tuple[tuple[ColumnInfo, ...], tuple[str, ...], int | None]
 """Columns, primary key, and rows where they are known."""
 
@@ -127,7 +141,7 @@ def _look_at_csv(stream: FileStream, store: Store, file: File, path: Path) -> Lo
     fetch(store, file, path, SAMPLE_BYTES)
     whole = path.stat().st_size < SAMPLE_BYTES
     if not whole:
-        _cut_to_whole_lines(path)
+        cut_to_whole_lines(path)
     found = csv_files.open_csv(path, file.name, stream.name, stream.delimiter)
     if found is None:
         return (), (), 0
@@ -150,16 +164,10 @@ def _look_at_jsonl(stream: FileStream, store: Store, file: File, path: Path) -> 
     fetch(store, file, path, SAMPLE_BYTES)
     whole = path.stat().st_size < SAMPLE_BYTES
     if not whole:
-        _cut_to_whole_lines(path)
+        cut_to_whole_lines(path)
     batches = read_jsonl(path, file.name, Records(stream.name))
     records = [record for batch in batches for record in batch]
     return infer_columns(records), (), len(records) if whole else None
-
-
-def _cut_to_whole_lines(path: Path) -> None:
-    """A sample ends somewhere inside a line."""
-    data = path.read_bytes()
-    path.write_bytes(data[: data.rfind(b"\n") + 1])
 
 
 def _is_key(file: csv_files.CsvFile, column: str) -> bool:

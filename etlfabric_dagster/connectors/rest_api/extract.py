@@ -13,7 +13,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from etlfabric_dagster.connectors.base import ExtractContext
+from etlfabric_dagster.connectors.base import ExtractContext, Samples
 from etlfabric_dagster.connectors.checks import Steps, checked
 from etlfabric_dagster.connectors.cursor import CURSOR_MODES, Cursor, key_hints
 from etlfabric_dagster.connectors.json_columns import field_getter, infer_columns
@@ -23,6 +23,7 @@ from etlfabric_dagster.connectors.rest_api import config as rest_config
 from etlfabric_dagster.connectors.rest_api.config import Endpoint, RestConfig
 from etlfabric_dagster.connectors.rest_api.pages import Reader
 from etlfabric_dagster.connectors.rest_api.session import FOR_CHECKS, origin
+from etlfabric_dagster.connectors.samples import ROWS, of_records
 from etlfabric_dagster.connectors.update_cursor import moves_on_update
 from etlfabric_dagster.errors import ConnectorError
 from etlfabric_dagster.schemas.jobs import SourceConfig
@@ -58,6 +59,14 @@ def discover(source: SourceConfig) -> Iterable[DiscoveredStream]:
             cursor_candidates=cursors,
             update_cursor=next(iter(cursors), None),
         )
+
+
+def sample(source: SourceConfig, stream: str) -> Samples:
+    """A few values per column of a resource's first page. Raises ConnectorError."""
+    config = rest_config.parse(source)
+    endpoint = _endpoint(config, stream)
+    place, page = _first_page(config, endpoint)
+    return of_records(Records(endpoint.name).clean(page[:ROWS], place))
 
 
 def resources(
@@ -96,20 +105,25 @@ def _first_page(config: RestConfig, endpoint: Endpoint) -> tuple[str, list[Any]]
 
 
 def _resource(config: RestConfig, plan: StreamPlan, context: ExtractContext) -> DltResource:
-    endpoint = config.endpoints.get(plan.name)
-    if endpoint is None:
-        raise ConnectorError(
-            f"The connection has no resource “{plan.name}” any more. Its table stays as it is.",
-            "Leave the stream out, or add the resource again.",
-            code="stream_vanished",
-            stream=plan.name,
-        )
+    endpoint = _endpoint(config, plan.name)
     return dlt.resource(
         _rows(config, endpoint, plan, context),
         name=plan.table,
         max_table_nesting=_nesting(endpoint),
         **key_hints(plan),
     )
+
+
+def _endpoint(config: RestConfig, name: str) -> Endpoint:
+    endpoint = config.endpoints.get(name)
+    if endpoint is None:
+        raise ConnectorError(
+            f"The connection has no resource “{name}” any more. Its table stays as it is.",
+            "Leave the stream out, or add the resource again.",
+            code="stream_vanished",
+            stream=name,
+        )
+    return endpoint
 
 
 def _nesting(endpoint: Endpoint) -> int:

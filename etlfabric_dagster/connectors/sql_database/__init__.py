@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from etlfabric_dagster.connectors.base import ExtractContext
+from etlfabric_dagster.connectors.base import ExtractContext, Samples
 from etlfabric_dagster.connectors.sql_database.spec import SPEC
 from etlfabric_dagster.schemas.jobs import SourceConfig
 from etlfabric_dagster.schemas.streams import CheckResult, DiscoveredStream, StreamPlan
@@ -32,8 +32,8 @@ class SqlDatabase:
         """See `Connector`."""
         return _module("discovery").discover(source)
 
-    def sample(self, source: SourceConfig, stream: str) -> dict[str, list[str | None]]:
-        """See `sandbox.sources.sample`."""
+    def sample(self, source: SourceConfig, stream: str) -> Samples:
+        """See `Connector`."""
         return _module("sample").sample(source, stream)
 
     def resources(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from etlfabric_dagster.connectors.base import Samples
+from etlfabric_dagster.connectors.samples import LONG, ROWS
 from etlfabric_dagster.connectors.sql_database import problems
 from etlfabric_dagster.connectors.sql_database.dialects import open_session
 from etlfabric_dagster.connectors.sql_database.target import Target
 from etlfabric_dagster.schemas.jobs import SourceConfig
 
-ROWS, LONG = 3, 200
 
-
-def sample(source: SourceConfig, stream: str) -> dict[str, list[str | None]]:
+def sample(source: SourceConfig, stream: str) -> Samples:
     """Column → its values in the first rows that come, cut when they are long. Raises
     ConnectorError.
     """
