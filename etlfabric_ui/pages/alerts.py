@@ -96,7 +96,7 @@ def _incident(row: Any) -> rx.Component:
             ),
             rx.el.p(row.message, class_name="wrap"),
             rx.cond(row.remedy != "", rx.el.p(row.remedy, class_name="soft wrap")),
-            rx.el.p("Seen ", row.repeated, " · told: ", row.told, class_name="soft small wrap"),
+            rx.el.p("Seen ", row.repeated, " · ", row.told, class_name="soft small wrap"),
             class_name="grow stack tight",
         ),
         rx.el.div(

@@ -179,7 +179,7 @@ def settings_tab() -> rx.Component:
     )
     return rx.el.div(
         rx.cond(Head.saved != "", rx.el.p(Head.saved, class_name="notice", role="status")),
-        rx.el.section(rx.el.h2("Name"), _name(), class_name="stack"),
+        rx.el.section(rx.el.h2("Rename"), _name(), class_name="stack"),
         rx.el.section(rx.el.h2("New columns at the source"), _policy(), class_name="stack"),
         rx.el.section(rx.el.h2("dbt models"), selector, class_name="stack"),
         rx.el.section(

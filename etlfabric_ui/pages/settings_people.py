@@ -127,14 +127,15 @@ def _member(row: Any) -> rx.Component:
 
 
 def _invited() -> rx.Component:
-    heads = [("Email", ""), ("Role", ""), ("Invited by", "not-narrow"), ("Works until", "")]
+    heads = [("Email", ""), ("Role", "not-narrow")]
+    heads += [("Invited by", "not-narrow"), ("Works until", "")]
     return table([*heads, ("", "num")], rx.foreach(State.invited, _invitation), "Invitations")
 
 
 def _invitation(row: Any) -> rx.Component:
     return rx.el.tr(
         rx.el.td(row.email, class_name="strong"),
-        rx.el.td(row.role, class_name="capital"),
+        rx.el.td(row.role, class_name="capital not-narrow"),
         rx.el.td(row.by, class_name="not-narrow"),
         rx.el.td(time(row.expires)),
         rx.el.td(

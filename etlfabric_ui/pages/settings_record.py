@@ -111,7 +111,7 @@ def _event(row: Any) -> rx.Component:
             ),
             rx.cond(row.changes != "", rx.el.div(row.changes, class_name="reason wrap")),
         ),
-        rx.el.td(row.place, class_name="not-narrow"),
+        rx.el.td(row.place, class_name="not-narrow nowrap"),
     )
 
 
@@ -154,7 +154,7 @@ def _used(head: str, rows: Any, *, total: bool = False) -> rx.Component:
 
 def _row(row: Any, *, strong: bool = False) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(row.name, class_name="strong"),
+        rx.el.td(row.name, class_name="strong wrap"),
         rx.el.td(row.rows, class_name="num"),
         rx.el.td(row.size, class_name="num"),
         rx.el.td(row.took, class_name="num not-narrow"),

@@ -245,7 +245,7 @@ def incident_row(one: IncidentOut) -> IncidentRow:
 
 
 def told(one: IncidentOut) -> str:
-    """“owners, ops; hook failed: …”."""
+    """“told: owners, ops; hook failed: …”."""
     sent = [d.channel for d in one.deliveries if d.status is DeliveryStatus.SENT]
     waiting = [d.channel for d in one.deliveries if d.status is DeliveryStatus.QUEUED]
     failed = [
@@ -253,9 +253,9 @@ def told(one: IncidentOut) -> str:
         for d in one.deliveries
         if d.status is DeliveryStatus.FAILED
     ]
-    parts = [", ".join(dict.fromkeys(sent))] if sent else []
-    parts += [f"waiting: {', '.join(dict.fromkeys(waiting))}"] if waiting else []
-    return "; ".join([*parts, *failed]) or "nobody"
+    parts = [f"told: {', '.join(dict.fromkeys(sent))}"] if sent else []
+    parts += [f"being told: {', '.join(dict.fromkeys(waiting))}"] if waiting else []
+    return "; ".join([*parts, *failed]) or "told: nobody"
 
 
 def rule_row(one: RuleOut) -> RuleRow:

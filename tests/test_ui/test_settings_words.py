@@ -128,8 +128,8 @@ def test_incident_tells_what_since_when_how_often_and_who_heard() -> None:
     row = incident_row(incident(deliveries=deliveries))
 
     assert (row.state, row.what, row.repeated) == ("failing", "failing", "3 times")
-    assert row.told == "team; ops failed: 401"
-    assert told(incident()) == "nobody"
+    assert row.told == "told: team; ops failed: 401"
+    assert told(incident()) == "told: nobody"
 
 
 def test_muting_that_has_ended_is_not_shown() -> None:
