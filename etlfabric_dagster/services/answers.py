@@ -11,7 +11,14 @@ from etlfabric_dagster.logs import log
 from etlfabric_dagster.schemas.base import Value
 from etlfabric_dagster.schemas.dbt_models import FormattedSql
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
-from etlfabric_dagster.services import connections, dbt_editing, dbt_models, deliveries, interactive
+from etlfabric_dagster.services import (
+    connections,
+    dbt_answers,
+    dbt_editing,
+    dbt_models,
+    deliveries,
+    interactive,
+)
 from etlfabric_dagster.services.scope import Actor, org_scope
 
 Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -20,12 +27,12 @@ ANSWERS: dict[str, Answer] = {
     "check": connections.answer_check,
     "discover": connections.answer_discover,
     "sample": connections.answer_sample,
-    "change_dbt": dbt_models.answer_change,
-    "regenerate": dbt_models.answer_regenerate,
+    "change_dbt": dbt_answers.answer_change,
+    "regenerate": dbt_answers.answer_regenerate,
     "format": dbt_editing.answer_format,
-    "preview": dbt_models.answer_preview,
-    "compile": dbt_models.answer_preview,
-    "query": dbt_models.answer_query,
+    "preview": dbt_answers.answer_preview,
+    "compile": dbt_answers.answer_preview,
+    "query": dbt_answers.answer_query,
     "test_alert": deliveries.answer_test,
 }
 

@@ -19,8 +19,8 @@ from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import agreement, records, retention
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
 from etlfabric_dagster.services import (
+    alert_watch,
     erasures,
-    incidents,
     interactive,
     leases,
     schedules,
@@ -49,14 +49,14 @@ def reconcile(instance: DagsterInstance) -> None:
         records.end_lost(instance, lost)
     aio.run(leases.ring_stale())
     aio.run(interactive.ring_stale())
-    aio.run(incidents.ring_stale())
+    aio.run(alert_watch.ring_stale())
 
 
 def watch(_: DagsterInstance) -> None:
     """Tell of pipelines that are late, and ring for orgs that are to be erased: nothing else
     happens when nothing happens.
     """
-    aio.run(incidents.watch_staleness())
+    aio.run(alert_watch.watch_staleness())
     for org in aio.run(erasures.requested()):
         queue.ring(erasures.ERASE, str(org[0]), queue=queue.INTERACTIVE)
 

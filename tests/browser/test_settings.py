@@ -12,7 +12,7 @@ from etlfabric_dagster import aio
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.models import User
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import alerts, erasures, incidents
+from etlfabric_dagster.services import alert_watch, alerts, erasures
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import (
     CONTACT,
@@ -34,7 +34,7 @@ async def _fill(slug: str) -> None:
         await alerts.create_channel(scope, "team", alerts.ChannelKind.EMAIL, to=["t@example.com"])
         await alerts.put_rule(scope, "failures", {"channels": ["team"]})
     await end_run(slug, RunStatus.SUCCEEDED, rows=1204, size=84_000)
-    await incidents.evaluate_run(await end_run(slug, RunStatus.FAILED))
+    await alert_watch.evaluate_run(await end_run(slug, RunStatus.FAILED))
 
 
 async def _promote(email: str) -> None:

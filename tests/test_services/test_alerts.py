@@ -23,6 +23,7 @@ from etlfabric_dagster.schemas.streams import SchemaChange
 from etlfabric_dagster.security import signing
 from etlfabric_dagster.services import (
     alert_texts,
+    alert_watch,
     alerts,
     audit,
     connections,
@@ -69,7 +70,7 @@ async def send_due(slug: str) -> list[DeliveryStatus | None]:
 
 async def end_and_tell(slug: str, status: RunStatus, **options):
     run_id = await end_run(slug, status, **options)
-    await incidents.evaluate_run(run_id)
+    await alert_watch.evaluate_run(run_id)
     await send_due(slug)
     return run_id
 
@@ -164,7 +165,7 @@ async def test_failure_judged_after_a_newer_success_opens_nothing(org, hook):
     await add_rule(org.slug)
     old = await end_run(org.slug, FAILED, ago=timedelta(minutes=5))
     await end_and_tell(org.slug, SUCCEEDED)
-    assert await incidents.evaluate_run(old) == 0
+    assert await alert_watch.evaluate_run(old) == 0
     assert await history(org.slug) == ()
 
 
@@ -178,11 +179,11 @@ async def test_verdict_whose_doorbell_is_lost_is_rung_again(org, hook, valkey):
     await add_channel(org.slug, hook)
     await add_rule(org.slug)
     run_id = await end_run(org.slug, FAILED, ago=timedelta(seconds=10))
-    assert await incidents.ring_stale() >= 1
-    await incidents.evaluate_run(run_id)
+    assert await alert_watch.ring_stale() >= 1
+    await alert_watch.evaluate_run(run_id)
     async with get_session() as session:
         assert (await session.get_one(Run, run_id)).alerted_at is not None
-    assert await incidents.evaluate_run(run_id) == 0
+    assert await alert_watch.evaluate_run(run_id) == 0
 
 
 async def test_message_that_is_refused_for_now_is_tried_again_from_its_row(org, hook):
@@ -201,7 +202,7 @@ async def test_message_that_is_refused_for_now_is_tried_again_from_its_row(org, 
         await session.execute(
             update(AlertDelivery).where(AlertDelivery.org_id == org.id).values(next_attempt_at=past)
         )
-    assert await incidents.ring_stale() >= 1
+    assert await alert_watch.ring_stale() >= 1
     assert await send_due(org.slug) == [DeliveryStatus.SENT]
     assert len(hook.asked) == 2
 

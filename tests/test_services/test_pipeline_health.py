@@ -14,6 +14,7 @@ from etlfabric_dagster.schemas.alerts import ChannelKind
 from etlfabric_dagster.schemas.health import PipelineState
 from etlfabric_dagster.schemas.runs import RunStatus, Trigger
 from etlfabric_dagster.services import (
+    alert_watch,
     alerts,
     incidents,
     overview,
@@ -158,15 +159,15 @@ async def test_stale_pipeline_opens_one_incident_that_a_good_run_closes(org):
         rule = {"kinds": ["staleness", "recovery"], "channels": ["mail"], "stale_after_s": 3600}
         await alerts.put_rule(scope, "fresh", rule)
     await end_run(org.slug, SUCCEEDED, ago=timedelta(minutes=59))
-    await incidents.watch_staleness()
+    await alert_watch.watch_staleness()
     assert await open_incidents(org.slug) == []
     await age_runs(org.slug)
-    await incidents.watch_staleness()
-    await incidents.watch_staleness()
+    await alert_watch.watch_staleness()
+    await alert_watch.watch_staleness()
     (incident,) = await open_incidents(org.slug)
     assert incident.kind == "staleness"
     assert "more than 1 h 00 min ago" in incident.message
-    await incidents.evaluate_run(await end_run(org.slug, SUCCEEDED))
+    await alert_watch.evaluate_run(await end_run(org.slug, SUCCEEDED))
     assert await open_incidents(org.slug) == []
 
 
@@ -178,7 +179,7 @@ async def test_paused_pipeline_is_not_stale(org):
     await end_run(org.slug, SUCCEEDED, ago=timedelta(hours=1))
     async with org_scope(OPERATOR, org.slug) as scope:
         await pipelines.set_paused(scope, "shop", paused=True)
-    await incidents.watch_staleness()
+    await alert_watch.watch_staleness()
     assert await open_incidents(org.slug) == []
 
 
