@@ -10,7 +10,7 @@ from etlfabric_ui.components.elements import badge, time
 from etlfabric_ui.state.shell import Shell
 
 HEADS = (
-    *(("State", ""), ("Pipeline", ""), ("Rows, or why not", "")),
+    *(("State", ""), ("Pipeline", ""), ("Rows, or why not", "not-narrow")),
     *(("Trigger", "not-narrow"), ("Attempt", "not-narrow"), ("Started", "")),
     *(("Took", "num not-narrow"), ("Waited", "num not-narrow")),
 )
@@ -24,10 +24,14 @@ def run_cells(row: Any, *before: rx.Component) -> rx.Component:
         rx.el.td(
             rx.link(
                 row.pipeline, href=f"/o/{Shell.org}/runs/{row.id}", class_name="name", unstyled=True
-            )
+            ),
+            rx.el.div(row.outcome, class_name="reason only-narrow"),
         ),
-        rx.el.td(rx.el.div(row.outcome, class_name="cut outcome", title=row.outcome)),
-        rx.el.td(row.trigger, class_name="not-narrow"),
+        rx.el.td(
+            rx.el.div(row.outcome, class_name="cut", title=row.outcome),
+            class_name="outcome not-narrow",
+        ),
+        rx.el.td(row.trigger, class_name="not-narrow nowrap"),
         rx.el.td(row.attempt, class_name="not-narrow nowrap"),
         rx.el.td(time(row.started)),
         rx.el.td(

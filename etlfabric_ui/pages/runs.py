@@ -110,7 +110,7 @@ def _pages() -> rx.Component:
 def _actions() -> rx.Component:
     """What can be done with those that are ticked; how many of them each would reach."""
     retry = button(
-        f"Retry {State.ended}",
+        rx.cond(State.ended == 0, "Retry", f"Retry {State.ended}"),
         "primary",
         icon_name="rotate-ccw",
         refused=rx.cond(State.ended == 0, strings.NONE_ENDED, ""),
@@ -118,7 +118,7 @@ def _actions() -> rx.Component:
         on_click=State.retry,
     )
     cancel = button(
-        f"Cancel {State.going}",
+        rx.cond(State.going == 0, "Cancel", f"Cancel {State.going}"),
         icon_name="circle-slash",
         refused=rx.cond(State.going == 0, strings.NONE_GOING, ""),
         busy=State.busy != "",

@@ -334,6 +334,10 @@ def test_runs_stand_still_until_asked_for_and_are_retried_and_canceled_together(
     page.wait_for_url("**/runs?status=failed")
     expect(rows).to_have_count(1)
     page.get_by_label(re.compile("^Select run .* of shop")).click()
+    expect(page.get_by_label("Selected runs")).to_be_visible()
+    assert kept(page) == []
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.locator(".table-wrap").evaluate("one => one.scrollWidth - one.clientWidth") == 0
     page.get_by_label("Selected runs").get_by_role("button", name="Retry 1").click()
     expect(page.get_by_text("1 run queued again.")).to_be_visible()
 

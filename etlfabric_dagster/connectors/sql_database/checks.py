@@ -80,7 +80,8 @@ def _permissions(session: Session, target: Target, steps: list[CheckStep]) -> Ch
     steps.append(CheckStep(name="schema", ok=True, detail=target.schema))
     readable, closed = session.tables()
     if not closed:
-        detail = f"{len(readable)} tables and views"
+        kinds = "table or view" if len(readable) == 1 else "tables and views"
+        detail = f"{len(readable):,} {kinds}"
         steps.append(CheckStep(name="permission", ok=True, detail=detail))
         return CheckResult(ok=True, steps=tuple(steps))
     problem = problems.unreadable(target, closed, len(readable) + len(closed))
