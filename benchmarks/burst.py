@@ -74,7 +74,7 @@ def main() -> None:
     )
 
 
-def measure(source: Source, count: int) -> Burst:
+def measure(source: Source, count: int, bare_loads: int = BARE_LOADS) -> Burst:
     """Create `count` orgs, load each once, then run all of them at once. Blocking."""
     source.fill([TABLE], ROWS)
     register(TEMPLATE, source, [TABLE], models="path:none")
@@ -84,7 +84,7 @@ def measure(source: Source, count: int) -> Burst:
         template.copy(slugs, done)
     first, first_s = _run_all(slugs)
     err.print(f"first loads: {first_s:.1f} s")
-    bare_s = _bare_load(source)
+    bare_s = _bare_load(source, bare_loads)
     source.change([TABLE])
     runs, seconds = _run_all(slugs)
     return Burst(first, first_s, runs, seconds, bare_s)
@@ -97,16 +97,16 @@ def _run_all(slugs: Sequence[str]) -> tuple[list[Ended], float]:
     return runs, max(ended.finished for ended in runs) - began
 
 
-def _bare_load(source: Source) -> float:
+def _bare_load(source: Source, count: int) -> float:
     """Of a change, after a first load, into tables of its own; as many at once as in the burst."""
     job = run(_job(source))
     with ThreadPoolExecutor(SLOTS) as pool:
-        loaded = list(pool.map(_load, [_bare(job, number) for number in range(BARE_LOADS)]))
+        loaded = list(pool.map(_load, [_bare(job, number) for number in range(count)]))
         source.change([TABLE])
         jobs = [one.model_copy(update={"state": state}) for one, state in loaded]
         began = time.perf_counter()
-        list(track(pool.map(_load, jobs), "bare", BARE_LOADS, console=err))
-        return (time.perf_counter() - began) * SLOTS / BARE_LOADS
+        list(track(pool.map(_load, jobs), "bare", count, console=err))
+        return (time.perf_counter() - began) * SLOTS / count
 
 
 def _bare(job: ExtractJob, number: int) -> ExtractJob:

@@ -181,6 +181,8 @@ class DbtPanelsState(PageState, rx.State):
     async def add_test(self, visit: Visit, form: dict[str, Any]) -> Any:
         """Write the test into the YAML file beside the model."""
         number, path = await self._begin("test")
+        async with self:
+            kind = self.test_kind  # the form shows it a moment late, after the last choice
         values = tuple(v.strip() for v in str(form.get("values", "")).split(",") if v.strip())
         file = refused = None
         try:
@@ -189,7 +191,7 @@ class DbtPanelsState(PageState, rx.State):
                 visit.org,
                 path,
                 str(form.get("column", "")).strip(),
-                str(form.get("kind", "")),
+                kind,
                 values=values,
                 to=str(form.get("to", "")).strip(),
                 field=str(form.get("field", "")).strip(),

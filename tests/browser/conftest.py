@@ -121,9 +121,9 @@ def _wait_for(url: str, log: Path) -> None:
     raise AssertionError(f"{url} did not answer: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One browser a module; each test opens contexts of its own.
+    """One browser for the folder; each test opens contexts of its own.
 
     While it is open Playwright's event loop runs in this thread, where async tests want theirs.
     """

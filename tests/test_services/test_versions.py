@@ -29,6 +29,7 @@ async def test_a_connection_that_was_saved_meanwhile_is_not_saved_over(org: OrgO
         assert (await connections.get(scope, "shop")).config["host"] == "db2.acme.io"
 
 
+@pytest.mark.usefixtures("interactive_worker")
 async def test_a_pipeline_that_was_saved_meanwhile_is_not_saved_over(org: OrgOut) -> None:
     await add_pipeline(org.slug)
     opened = pipelines.version_of(await pipelines.get_by_name(OPERATOR, org.slug, "shop"))

@@ -51,7 +51,7 @@ def test_noop_sync_loads_once_and_then_nothing(source: str) -> None:
 
 
 def test_every_run_of_a_burst_succeeds(source: str) -> None:
-    found = burst.measure(Source(source), count=2)
+    found = burst.measure(Source(source), count=2, bare_loads=2)
     assert [ended.status for ended in found.first + found.runs] == ["succeeded"] * 4
     assert {status for ended in found.runs for status in ended.streams} == {"succeeded"}
     assert found.bare_s > 0
