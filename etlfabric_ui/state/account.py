@@ -9,7 +9,7 @@ import reflex as rx
 
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.people import SessionOut
-from etlfabric_dagster.services import sessions, users
+from etlfabric_dagster.services import accounts, sessions
 from etlfabric_ui.state.base import FormsState, browser_zone, moment
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
@@ -39,7 +39,7 @@ class AccountState(FormsState, rx.State):
         """Read it."""
         self._clear()
         use_zone(browser_zone(self.router.headers.cookie))
-        me = await users.me(visit.actor)
+        me = await accounts.me(visit.actor)
         self.name, self.email = me.name or "", me.email
         self.confirmed, self.waiting = me.email_verified, me.new_email or ""
         self.sessions = [_session(one) for one in (await sessions.list_own(visit.actor)).items]
@@ -51,7 +51,7 @@ class AccountState(FormsState, rx.State):
         """Change one's name."""
         self._clear()
         try:
-            self.name = (await users.rename(visit.actor, str(given.get("name", "")))).name or ""
+            self.name = (await accounts.rename(visit.actor, str(given.get("name", "")))).name or ""
         except FabricError as exc:
             return self._refuse("name", exc)
         return [done("Saved."), Shell.enter]

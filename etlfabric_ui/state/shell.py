@@ -7,7 +7,7 @@ import reflex as rx
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import members, mutes, orgs, pipeline_health, users
+from etlfabric_dagster.services import accounts, members, mutes, orgs, pipeline_health
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import routes
 from etlfabric_ui.state.base import browser_zone
@@ -58,7 +58,7 @@ class Shell(rx.State):
     async def enter(self, visit: Visit) -> None:
         """Fill the frame for the page's org."""
         slug = getattr(self, "org_slug", "") or ""
-        me = await users.me(visit.actor)
+        me = await accounts.me(visit.actor)
         self.email, self.name, self.is_operator = me.email, me.name or "", me.is_operator
         self.orgs = [
             OrgChoice(one.slug, one.name, str(one.role), one.slug == slug) for one in me.orgs
@@ -74,7 +74,7 @@ class Shell(rx.State):
     @guarded(None)
     async def go_home(self, visit: Visit) -> rx.event.EventSpec | None:
         """`/` leads to the org that was seen last, or the first, or the operator's page."""
-        me = await users.me(visit.actor)
+        me = await accounts.me(visit.actor)
         slugs = [one.slug for one in me.orgs]
         if slugs:
             slug = self.org if self.org in slugs else slugs[0]

@@ -10,7 +10,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.services import addresses, invitations, sessions, users
+from etlfabric_dagster.services import accounts, addresses, invitations, sessions, users
 from etlfabric_dagster.services.scope import OPERATOR
 from tests.browser.conftest import Member, Witness, add_member, sign_in
 from tests.browser.promises import serious
@@ -44,7 +44,7 @@ def test_address_is_confirmed_by_the_letters_link(page: Page) -> None:
     word = f"w{uuid4().hex[:8]}"
     email = f"{word}@example.com"
     given = {"email": email, "password": NEW_PASSWORD, "org_name": word, "slug": word}
-    aio.run(users.sign_up(name="", **given))
+    aio.run(accounts.sign_up(name="", **given))
     person = aio.run(sessions.sign_in(email, NEW_PASSWORD, "api"))
     actor = aio.run(sessions.authenticate(person.cookie, "api"))
     aio.run(addresses.send_verification(actor.user_id))
@@ -52,7 +52,7 @@ def test_address_is_confirmed_by_the_letters_link(page: Page) -> None:
     page.get_by_role("button", name="Confirm your address").click()
     expect(page.get_by_role("status")).to_contain_text("This is your address now.")
 
-    assert aio.run(users.me(actor)).email_verified
+    assert aio.run(accounts.me(actor)).email_verified
 
 
 def test_forgotten_password_is_replaced_by_the_letters_link_once(

@@ -14,7 +14,7 @@ from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import RateLimitedError
 from etlfabric_dagster.security import passwords
-from etlfabric_dagster.services import sessions, throttle, users
+from etlfabric_dagster.services import mail, sessions, throttle, users
 from etlfabric_dagster.services.scope import OPERATOR
 from tests.test_api.mailbox import letters, token_in
 
@@ -161,7 +161,7 @@ async def test_forgot_answers_alike_for_an_unknown_address(client, register):
 async def test_letter_and_mailbox_are_private(client, register):
     person = await register()
     await client.post("/auth/forgot", json={"email": person.email})
-    newest = max(users.mail.mailbox().glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
+    newest = max(mail.mailbox().glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
     assert newest.stat().st_mode & 0o077 == 0
     assert newest.parent.stat().st_mode & 0o077 == 0
     token = token_in(letters(person.email)[-1])

@@ -108,27 +108,3 @@ async def test_first_operator_gets_a_password_once(migrated):
     first = await sign_in("first@localhost", password)
     assert (first.is_operator, first.must_change_password) == (True, True)
     assert (await users.ensure_operator("first@localhost"))[1] is None
-
-
-async def test_new_address_signs_in_and_the_old_one_does_not(person):
-    await users.set_password(person.email, "correct horse battery")
-    actor = Actor(person.email, user_id=person.id)
-    email = f"new-{person.email}"
-
-    assert (await users.change_email(actor, "correct horse battery", email.upper())).email == email
-    assert (await sessions.sign_in(email, "correct horse battery", "api")).cookie
-    with pytest.raises(UnauthenticatedError):
-        await sessions.sign_in(person.email, "correct horse battery", "api")
-
-
-async def test_address_is_changed_with_the_password_only_and_never_to_a_known_one(person):
-    await users.set_password(person.email, "correct horse battery")
-    actor = Actor(person.email, user_id=person.id)
-    other = await users.create(OPERATOR, f"other-{person.email}")
-
-    with pytest.raises(PermissionDeniedError):
-        await users.change_email(actor, "another horse battery", f"x{person.email}")
-    with pytest.raises(ConflictError):
-        await users.change_email(actor, "correct horse battery", other.email)
-    with pytest.raises(InvalidInputError):
-        await users.change_email(actor, "correct horse battery", "nowhere")

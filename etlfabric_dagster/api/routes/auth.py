@@ -20,7 +20,7 @@ from etlfabric_dagster.errors import UnauthenticatedError
 from etlfabric_dagster.schemas.base import Page, Value
 from etlfabric_dagster.schemas.base import Slug as SlugText
 from etlfabric_dagster.schemas.people import Grant, Me, SessionOut
-from etlfabric_dagster.services import addresses, sessions, users
+from etlfabric_dagster.services import accounts, addresses, resets, sessions
 
 router = make_router("auth")
 
@@ -112,7 +112,7 @@ async def sign_up(
     request: Request, response: Response, later: BackgroundTasks, given: SignUpIn
 ) -> SignedIn:
     """Register with an org of one's own, and sign in. A letter asks to confirm the address."""
-    user_id = await users.sign_up(
+    user_id = await accounts.sign_up(
         name=given.name,
         email=given.email,
         password=given.password.get_secret_value(),
@@ -164,19 +164,19 @@ async def logout(request: Request, response: Response, actor: CurrentActor) -> N
 @router.get("/me")
 async def me(actor: CurrentActor) -> Me:
     """Who is signed in, and their orgs."""
-    return await users.me(actor)
+    return await accounts.me(actor)
 
 
 @router.patch("/me")
 async def update_me(actor: CurrentActor, given: MeIn) -> Me:
     """Change one's own name."""
-    return await users.rename(actor, given.name)
+    return await accounts.rename(actor, given.name)
 
 
 @router.post("/password", status_code=204)
 async def change_password(actor: CurrentActor, given: PasswordIn) -> None:
     """Change one's own password; all other sessions are signed out."""
-    await users.change_password(
+    await accounts.change_password(
         actor, given.current_password.get_secret_value(), given.new_password.get_secret_value()
     )
 
@@ -198,21 +198,23 @@ async def change_email(actor: CurrentActor, given: AddressIn) -> Me:
     """Sign in with another address from now on; the old one is told. Where mail is set up, once the
     letter to the new one is opened: `new_email` until then.
     """
-    return await users.change_email(actor, given.current_password.get_secret_value(), given.email)
+    return await accounts.change_email(
+        actor, given.current_password.get_secret_value(), given.email
+    )
 
 
 @router.post("/forgot", status_code=202, response_class=Response, dependencies=Public)
 async def forgot_password(request: Request, later: BackgroundTasks, given: EmailIn) -> None:
     """Send a letter to set a new password. The answer is the same for unknown addresses."""
-    await users.check_reset(given.email, client_address(request) or "")
-    later.add_task(users.send_reset, given.email)
+    await resets.check_reset(given.email, client_address(request) or "")
+    later.add_task(resets.send_reset, given.email)
 
 
 @router.post("/reset", status_code=204, dependencies=Public)
 async def reset_password(request: Request, given: ResetIn) -> None:
     """Set a new password with the token of the letter; all sessions are signed out."""
     token, password = given.token.get_secret_value(), given.password.get_secret_value()
-    await users.reset_password(token, password, address=client_address(request))
+    await resets.reset_password(token, password, address=client_address(request))
 
 
 @router.get("/sessions")

@@ -20,7 +20,7 @@ from etlfabric_dagster.api.deps import (
 from etlfabric_dagster.api.routing import router as make_router
 from etlfabric_dagster.schemas.base import Value
 from etlfabric_dagster.schemas.people import InvitationShown, Me
-from etlfabric_dagster.services import addresses, invitations, sessions, users
+from etlfabric_dagster.services import accounts, addresses, invitations, sessions
 from etlfabric_dagster.services.scope import Actor
 
 router = make_router("invitations")
@@ -61,7 +61,7 @@ async def accept_invitation(
         address=client_address(request),
     )
     if actor is not None:
-        return await users.me(actor)
+        return await accounts.me(actor)
     later.add_task(addresses.send_verification, user_id)  # the link may have come another way
     grant = await sessions.open_for(
         user_id,
@@ -70,4 +70,4 @@ async def accept_invitation(
         address=client_address(request) or "",
     )
     set_cookie(request, response, grant)
-    return await users.me(Actor("", user_id=user_id))
+    return await accounts.me(Actor("", user_id=user_id))
