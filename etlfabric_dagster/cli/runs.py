@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from etlfabric_dagster import storage
 from etlfabric_dagster.cli.output import AsJson, err, out, print_json, print_rows, show, show_page
 from etlfabric_dagster.cli.scoped import scoped
-from etlfabric_dagster.schemas.runs import LogLine, RunOut, RunSelection, RunStatus
+from etlfabric_dagster.schemas.runs import LogLine, RunOut, RunSelection, RunStatus, Trigger
 from etlfabric_dagster.services import runs
 
 app = typer.Typer(help="Executions of pipelines.", no_args_is_help=True)
@@ -47,13 +47,16 @@ def list_(
     org: str,
     pipeline: Annotated[str | None, typer.Option()] = None,
     status: Annotated[RunStatus | None, typer.Option()] = None,
+    trigger: Annotated[Trigger | None, typer.Option(help="What started them.")] = None,
     cursor: str | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Runs, newest first."""
     page = scoped(
         org,
-        lambda scope: runs.list_runs(scope, pipeline=pipeline, status=status, cursor=cursor),
+        lambda scope: runs.list_runs(
+            scope, pipeline=pipeline, status=status, trigger=trigger, cursor=cursor
+        ),
     )
     columns = ("id", "pipeline", "status", "trigger", "rows_loaded", "created_at", "duration_s")
     show_page(page, as_json, columns, "No runs yet.")

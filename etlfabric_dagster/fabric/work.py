@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from etlfabric_dagster.fabric.base import InOrg
@@ -19,6 +20,7 @@ from etlfabric_dagster.schemas.runs import (
     RunSelection,
     RunStatus,
     StreamResult,
+    Trigger,
 )
 from etlfabric_dagster.services import run_logs, runs, schedules
 from etlfabric_dagster.services.scope import OrgScope
@@ -188,7 +190,11 @@ class Runs(InOrg):
         return Run(self._gateway, self._slug, found)
 
     def list(
-        self, *, pipeline: str | None = None, status: RunStatus | None = None
+        self,
+        *,
+        pipeline: str | None = None,
+        status: RunStatus | None = None,
+        trigger: Trigger | None = None,
     ) -> Iterator[Run]:
         """Runs, newest first, fetched page by page.
 
@@ -197,18 +203,16 @@ class Runs(InOrg):
         """
         cursor: str | None = None
         while True:
-            page = self._page(pipeline, status, cursor)
+            page = self._page(pipeline=pipeline, status=status, trigger=trigger, cursor=cursor)
             yield from (Run(self._gateway, self._slug, found) for found in page.items)
             cursor = page.next
             if cursor is None:
                 return
 
-    def _page(
-        self, pipeline: str | None, status: RunStatus | None, cursor: str | None
-    ) -> Page[RunOut]:
+    def _page(self, **asked: Any) -> Page[RunOut]:
         return self._scoped(
-            lambda scope: runs.list_runs(scope, pipeline=pipeline, status=status, cursor=cursor),
-            sent("GET", "runs", Page[RunOut], pipeline=pipeline, status=status, cursor=cursor),
+            lambda scope: runs.list_runs(scope, **asked),
+            sent("GET", "runs", Page[RunOut], **asked),
         )
 
 

@@ -78,6 +78,9 @@ async def test_list_filters_and_pages_newest_first(desk):
     failed = (await desk("GET", "runs", params={"status": "failed"})).json()["items"]
     assert ids[1] in [run["id"] for run in failed]
     assert {run["status"] for run in failed} == {"failed"}
+    assert (await desk("GET", "runs", params={"trigger": "dagster"})).json()["items"] == []
+    asked = (await desk("GET", "runs", params={"trigger": "api"})).json()["items"]
+    assert set(ids) <= {run["id"] for run in asked}
     none = (await desk("GET", "runs", params={"pipeline": "none"})).json()
     assert none == {"items": [], "next": None}
     later = (clock.now() + timedelta(hours=1)).isoformat()

@@ -212,6 +212,7 @@ def test_run_is_queued_listed_and_canceled(etlfabric, slug, pipeline):
     assert {"streams", "models", "error", "rows_loaded", "attempt"} <= set(run)
     listed = etlfabric("runs", "list", slug, "--json").json["items"]
     assert [item["id"] for item in listed] == [run["id"]]
+    assert etlfabric("runs", "list", slug, "--trigger", "retry", "--json").json["items"] == []
     assert etlfabric("runs", "cancel", slug, run["id"], "--json").json["status"] == "canceled"
 
 

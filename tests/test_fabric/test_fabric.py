@@ -25,7 +25,7 @@ from etlfabric_dagster.errors import EditedMeanwhileError
 from etlfabric_dagster.schemas.data import RowFilter
 from etlfabric_dagster.schemas.orgs import OrgStatus
 from etlfabric_dagster.schemas.people import Role
-from etlfabric_dagster.schemas.runs import RunStatus
+from etlfabric_dagster.schemas.runs import RunStatus, Trigger
 from etlfabric_dagster.services import erasures, invitations, sessions, tokens, users
 from etlfabric_dagster.services.scope import OPERATOR, Actor
 from etlfabric_dagster.tasks.erasing import erase_org
@@ -140,9 +140,11 @@ def test_run_is_started_listed_canceled_and_retried(shop):
     assert run.status is RunStatus.QUEUED
     assert shop.runs.get(run.id).info == run.refresh().info
     assert run.id in [one.id for one in shop.runs.list(pipeline="shop", status=RunStatus.QUEUED)]
+    assert run.id not in [one.id for one in shop.runs.list(trigger=Trigger.RETRY)]
     assert run.cancel().wait(timeout_s=30).status is RunStatus.CANCELED
     again = run.retry()
     assert again.info.selection == run.info.selection
+    assert again.id in [one.id for one in shop.runs.list(trigger=Trigger.RETRY)]
     assert again.logs() == []
     with pytest.raises(TimeoutError):
         again.wait(timeout_s=0)

@@ -52,11 +52,18 @@ async def list_runs(
     page: PageQuery,
     pipeline: str | None = None,
     status: RunStatus | None = None,
+    trigger: Trigger | None = None,
     since: AwareDatetime | None = None,
 ) -> Page[RunOut]:
     """Runs, newest first; `since` leaves out those queued before."""
     return await runs.list_runs(
-        scope, pipeline=pipeline, status=status, since=since, cursor=page.cursor, limit=page.limit
+        scope,
+        pipeline=pipeline,
+        status=status,
+        trigger=trigger,
+        since=since,
+        cursor=page.cursor,
+        limit=page.limit,
     )
 
 
