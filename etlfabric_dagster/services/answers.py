@@ -12,7 +12,7 @@ from etlfabric_dagster.schemas.base import Value
 from etlfabric_dagster.schemas.dbt_models import FormattedSql
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
 from etlfabric_dagster.services import (
-    connections,
+    connection_answers,
     dbt_answers,
     dbt_editing,
     dbt_models,
@@ -24,9 +24,9 @@ from etlfabric_dagster.services.scope import Actor, org_scope
 Answer = Callable[[UUID, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 ANSWERS: dict[str, Answer] = {
-    "check": connections.answer_check,
-    "discover": connections.answer_discover,
-    "sample": connections.answer_sample,
+    "check": connection_answers.answer_check,
+    "discover": connection_answers.answer_discover,
+    "sample": connection_answers.answer_sample,
     "change_dbt": dbt_answers.answer_change,
     "regenerate": dbt_answers.answer_regenerate,
     "format": dbt_editing.answer_format,

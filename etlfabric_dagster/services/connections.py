@@ -19,25 +19,20 @@ from etlfabric_dagster.connectors import registry
 from etlfabric_dagster.connectors.base import Connector
 from etlfabric_dagster.connectors.validation import validate_config, validate_connection
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.errors import ConflictError, ConnectorError, InvalidInputError, NotFoundError
+from etlfabric_dagster.errors import ConflictError, InvalidInputError, NotFoundError
 from etlfabric_dagster.models import AlertChannel, Connection, Org, Pipeline
 from etlfabric_dagster.schemas.base import Name, Page
 from etlfabric_dagster.schemas.connections import ConnectionOut
 from etlfabric_dagster.schemas.jobs import (
-    CheckJob,
-    DiscoverJob,
     EgressPolicy,
-    SampleJob,
     SourceConfig,
 )
 from etlfabric_dagster.schemas.streams import CheckResult, Discovery
-from etlfabric_dagster.services import audit, interactive, named_pages, sandbox, versions
+from etlfabric_dagster.services import audit, interactive, named_pages, versions
 from etlfabric_dagster.services.scope import (
-    SYSTEM,
     Actor,
     OrgScope,
     org_scope,
-    org_scope_by_id,
     require_operator,
 )
 from etlfabric_dagster.services.vault import vault
@@ -219,7 +214,7 @@ async def try_update(
     if result.ok:
         async with org_scope(actor, slug) as scope:
             await update(scope, name, config=config, secrets=secrets, expected=expected)
-            _keep_check(await find(scope, name), config, answer)
+            keep_check(await find(scope, name), config, answer)
     return result
 
 
@@ -256,55 +251,12 @@ async def last_discovery(scope: OrgScope, name: str) -> Discovery:
     return Discovery.model_validate(row.discovery or {"streams": ()})
 
 
-async def answer_check(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The worker's side of `check`."""
-    candidate = "config" in arguments
-    async with org_scope_by_id(SYSTEM, org_id) as scope:
-        row = await find(scope, arguments["connection"])
-        if candidate:
-            secrets = vault().open(org_id, row.id, base64.b64decode(arguments["sealed"]))
-            source = await _source(scope, row.connector, arguments["config"], secrets)
-        else:
-            source = await source_config(scope, row)
-    payload = await sandbox.run(CheckJob(source=source))
-    if not candidate:
-        async with org_scope_by_id(SYSTEM, org_id) as scope:
-            row = await find(scope, arguments["connection"])
-            _keep_check(row, source.config, payload)
-    return payload
-
-
-def _keep_check(row: Connection, tried: Mapping[str, Any], payload: dict[str, Any]) -> None:
+def keep_check(row: Connection, tried: Mapping[str, Any], payload: dict[str, Any]) -> None:
     """The result, and the key of an SSH server that was trusted for the first time."""
     row.last_check, row.checked_at = payload, clock.now()
     ssh = row.config.get("ssh")
     if ssh and payload["host_key"] and ssh == tried.get("ssh"):
         row.config = {**row.config, "ssh": {**ssh, "host_key": payload["host_key"]}}
-
-
-async def answer_discover(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The worker's side of `discover`. The first use of an SSH server is a check."""
-    async with org_scope_by_id(SYSTEM, org_id) as scope:
-        source = await source_config(scope, await find(scope, arguments["connection"]))
-    ssh = source.config.get("ssh")
-    if ssh and not ssh.get("host_key"):
-        first = await answer_check(org_id, arguments)
-        if not first["host_key"]:
-            raise ConnectorError(first["cause"], first["remedy"], code=first["code"])
-        config = {**source.config, "ssh": {**ssh, "host_key": first["host_key"]}}
-        source = source.model_copy(update={"config": config})
-    payload = await sandbox.run(DiscoverJob(source=source))
-    async with org_scope_by_id(SYSTEM, org_id) as scope:
-        row = await find(scope, arguments["connection"])
-        row.discovery, row.discovered_at = payload, clock.now()
-    return payload
-
-
-async def answer_sample(org_id: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The worker's side of `sample`."""
-    async with org_scope_by_id(SYSTEM, org_id) as scope:
-        source = await source_config(scope, await find(scope, arguments["connection"]))
-    return await sandbox.run(SampleJob(source=source, stream=arguments["stream"]))
 
 
 async def find(scope: OrgScope, name: str, *, lock: bool = False) -> Connection:
@@ -321,12 +273,13 @@ async def find(scope: OrgScope, name: str, *, lock: bool = False) -> Connection:
 
 async def source_config(scope: OrgScope, row: Connection) -> SourceConfig:
     """The connection with its secrets in clear: for a sandbox job, and nothing else."""
-    return await _source(scope, row.connector, row.config, _secrets(scope, row))
+    return await source_of(scope, row.connector, row.config, _secrets(scope, row))
 
 
-async def _source(
+async def source_of(
     scope: OrgScope, connector: str, config: dict[str, Any], secrets: dict[str, str]
 ) -> SourceConfig:
+    """What a sandbox job is told of a source, stored or not."""
     from_uploads = config.get("bucket_url") == "uploads://"
     return SourceConfig(
         connector=connector,
