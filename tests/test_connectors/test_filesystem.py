@@ -22,11 +22,13 @@ from etlfabric_dagster.connectors.base import PG_TYPE_HINT, ExtractContext
 from etlfabric_dagster.connectors.filesystem import (
     CONNECTOR,
     csv_files,
+    extract,
     jsonl_files,
     parquet_files,
     store,
 )
 from etlfabric_dagster.connectors.filesystem.config import MODIFIED_AT
+from etlfabric_dagster.connectors.filesystem.sample import START_BYTES
 from etlfabric_dagster.connectors.validation import validate_connection
 from etlfabric_dagster.errors import ConnectorError, FabricError, InvalidInputError
 from etlfabric_dagster.schemas.jobs import EgressPolicy, SourceConfig
@@ -676,6 +678,18 @@ def test_a_few_values_are_shown_before_anything_is_loaded(place: Place) -> None:
         "id": ["1", "2"], "u__x": ["y" * 200, None]}  # fmt: skip
     with pytest.raises(ConnectorError):
         CONNECTOR.sample(place.source(), "gone")
+
+
+def test_beginning_of_a_csv_that_ends_inside_a_quoted_value_is_shown_and_discovered(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract, "SAMPLE_BYTES", START_BYTES)
+    long = "\n".join(f'line {n}, ""a""' for n in range(20_000))
+    place.put("a.csv", "id,text\n" + "".join(f'{n},5" wide\n' for n in range(3)) + f'3,"{long}"\n')
+    assert CONNECTOR.sample(place.source(), "orders") == {
+        "id": ["0", "1", "2"], "text": ['5" wide'] * 3}  # fmt: skip
+    (found,) = CONNECTOR.discover(place.source())
+    assert [c.type for c in found.columns] == ["bigint", "text"]
 
 
 def test_discovery_of_a_large_file_looks_at_its_beginning(

@@ -7,6 +7,7 @@ Whole files are checked before a row of them is passed on. What a name in the he
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,6 +170,15 @@ def open_csv(path: Path, name: str, stream: str, delimiter: str | None) -> CsvFi
     found.header = _header(found)
     found.columns = _columns(found)
     return found
+
+
+def cut_to_whole_records(path: Path, delimiter: str | None) -> None:
+    """The beginning of a file ends somewhere inside a record; a quoted value may break lines."""
+    data = path.read_bytes()
+    before = re.escape((delimiter or "".join(DELIMITERS)).encode())
+    quoted = rb'(?:\A|(?<=[\r\n%s]))"[^"]*(?:""[^"]*)*(?:"|\Z)' % before
+    lines = re.sub(quoted, lambda value: b"x" * len(value[0]), data)
+    path.write_bytes(data[: lines.rfind(b"\n") + 1])
 
 
 def scan(file: CsvFile, whole: bool = True) -> CsvFile:

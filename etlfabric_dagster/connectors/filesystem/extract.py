@@ -141,7 +141,7 @@ def _look_at_csv(stream: FileStream, store: Store, file: File, path: Path) -> Lo
     fetch(store, file, path, SAMPLE_BYTES)
     whole = path.stat().st_size < SAMPLE_BYTES
     if not whole:
-        cut_to_whole_lines(path)
+        csv_files.cut_to_whole_records(path, stream.delimiter)
     found = csv_files.open_csv(path, file.name, stream.name, stream.delimiter)
     if found is None:
         return (), (), 0

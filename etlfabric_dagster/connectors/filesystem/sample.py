@@ -31,11 +31,14 @@ def first_values(stream: FileStream, store: Store, file: File, path: Path) -> Sa
         parquet = open_parquet(fetch(store, file, path), file.name, stream.name)
         return _of_batches(parquet.columns, parquet.batches()) if parquet else {}
     fetch(store, file, path, START_BYTES)
-    if path.stat().st_size >= START_BYTES:
-        cut_to_whole_lines(path)
+    is_cut = path.stat().st_size >= START_BYTES
     if stream.format == "csv":
+        if is_cut:
+            csv_files.cut_to_whole_records(path, stream.delimiter)
         table = csv_files.open_csv(path, file.name, stream.name, stream.delimiter)
         return _of_batches(table.columns, table.batches()) if table else {}
+    if is_cut:
+        cut_to_whole_lines(path)
     records = chain.from_iterable(read_jsonl(path, file.name, Records(stream.name)))
     return of_records(list(islice(records, ROWS)))
 
