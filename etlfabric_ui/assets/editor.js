@@ -15,7 +15,7 @@ import {
 } from "@codemirror/view";
 import { classHighlighter } from "@lezer/highlight";
 
-const NARROW = "(max-width: 767px)";
+const NARROW = "(max-width: 639px)";
 const NOTHING = { text: null, version: null };
 
 // ── Unsaved text stays in this browser, per person, org and file: it survives a sign-out ──

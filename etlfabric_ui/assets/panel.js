@@ -250,7 +250,7 @@
       history.go(-by);
     } else stood = now;
   }, true);
-  addEventListener("beforeunload", (event) => { if (typed && typed.isConnected) event.preventDefault(); });
+  addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
 
   // ── Files go straight to the API, one after another; then the page is told ──
   function send(org, file, told) {

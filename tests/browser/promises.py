@@ -6,10 +6,53 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 WIDE, NARROW = 1280, 390
+ZOOMED = 640  # what 200 % leaves of 1280
 CLIPPED = """() => [...document.querySelectorAll('main *')].filter((one) =>
   getComputedStyle(one).textOverflow === 'ellipsis' && one.scrollWidth > one.clientWidth + 1
   && !one.closest('[title]:not([title=""]), .sr')
   && !one.querySelector('[title]:not([title=""])')).map((one) => one.outerHTML.slice(0, 120))"""
+
+STOP = """() => { const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const style = getComputedStyle(one);
+  const ring = Math.max(parseFloat(style.outlineWidth) || 0, style.boxShadow === 'none' ? 0 : 2);
+  return { said: (one.innerText || one.ariaLabel || one.placeholder || one.tagName).trim(),
+    nth: [...document.querySelectorAll('*')].indexOf(one), ring }; }"""
+"""What has the focus, and how wide its ring is."""
+COVERED = """() => { const one = document.activeElement.closest('label') || document.activeElement;
+  const { left, right, top, bottom } = one.getClientRects()[0];
+  const hit = (y) => document.elementFromPoint((left + right) / 2, y);
+  return [top + 3, bottom - 3].map(hit).filter((it) => !it || !one.contains(it))
+    .map((it) => `${one.outerHTML.slice(0, 120)} below ${it?.outerHTML.slice(0, 80)}`); }"""
+"""What lies over the element that has the focus."""
+OFFERED = """() => [...document.querySelectorAll(
+    'main :is(a[href], button, input, select, textarea, summary, th)')]
+  .filter((one) => one.checkVisibility() && !one.closest('.wide-only, .narrow-only'))
+  .map((one) => one.ariaLabel || one.innerText.trim() || one.placeholder || one.name)"""
+"""What can be pressed, filled in or read under a head; a menu and what stands for it left out."""
+UNTOLD = """() => { const found = [];
+  const look = (one) => { const style = getComputedStyle(one);
+    return [style.backgroundColor, style.clipPath, style.borderTopStyle, style.borderBottomColor,
+      style.borderBottomWidth].join(); };
+  const canvas = getComputedStyle(document.documentElement).backgroundColor;
+  for (const one of document.querySelectorAll(':is(.spark, .bars, .durations, .time-line) i, '
+      + '.bar > i, .mark, .side .dot')) {
+    const style = getComputedStyle(one);
+    if (style.backgroundColor === canvas && style.borderTopStyle === 'none')
+      found.push(`not seen: ${one.outerHTML.slice(0, 80)}`); }
+  for (const lane of document.querySelectorAll('.spark, .durations, .time-line .line')) {
+    const looks = {};
+    for (const one of lane.querySelectorAll('i')) looks[one.className] = look(one);
+    const all = Object.values(looks);
+    if (new Set(all).size < all.length) found.push(`alike: ${Object.keys(looks)}`); }
+  for (const one of document.querySelectorAll('.badge, .state-icon'))
+    if (!one.querySelector('svg')) found.push(`no icon: ${one.outerHTML.slice(0, 80)}`);
+  for (const one of document.querySelectorAll('[aria-current="page"]')) {
+    const rest = [...one.parentElement.children].filter((it) => it.className === one.className);
+    if (rest.some((it) => it !== one && look(it) === look(one)))
+      found.push(`not told as chosen: ${one.outerHTML.slice(0, 80)}`); }
+  return found; }"""
+"""What is told by color alone, where the colors are the reader's."""
 
 
 def drawn(page: Page) -> None:
@@ -48,3 +91,33 @@ def sideways(page: Page, width: int) -> list[str]:
     """What is wrong when the page is wider than its window."""
     wide = page.evaluate("document.documentElement.scrollWidth")
     return [f"{wide} px wide at {width}"] if wide > width else []
+
+
+def covered(page: Page) -> list[str]:
+    """What hides the element that has the focus."""
+    return [str(one) for one in page.evaluate(COVERED)]
+
+
+def offered(page: Page) -> list[str]:
+    """Names of what can be pressed, filled in or read under a head."""
+    return [str(one) for one in page.evaluate(OFFERED)]
+
+
+def without_colors(page: Page) -> list[str]:
+    """What is lost where the reader's own few colors stand for ours."""
+    page.set_viewport_size({"width": WIDE, "height": 800})
+    page.emulate_media(forced_colors="active")
+    page.keyboard.press("Tab")
+    found = [f"forced colors: {one}" for one in page.evaluate(UNTOLD)]
+    if (page.evaluate(STOP) or {"ring": 2})["ring"] < 2:
+        found.append("forced colors: no ring")
+    page.emulate_media(forced_colors="none")
+    return found
+
+
+def zoomed(page: Page, before: list[str]) -> list[str]:
+    """What 200 % takes away of what was there at 100 %."""
+    page.set_viewport_size({"width": ZOOMED, "height": 400})
+    there = set(offered(page))
+    lost = [f"lost at 200 %: {one}" for one in before if one not in there]
+    return lost + sideways(page, ZOOMED)

@@ -26,13 +26,24 @@ from etlfabric_dagster.services import connections
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui import routes
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
-from tests.browser.promises import WIDE, drawn, kept, sideways
+from tests.browser.promises import (
+    STOP,
+    WIDE,
+    covered,
+    drawn,
+    kept,
+    offered,
+    sideways,
+    without_colors,
+    zoomed,
+)
 from tests.test_services.ended_runs import end_run
 
 OTHER_WIDTHS = (768, 1920)
 MOST_SHIFT = 0.05
 MOST_NODES = 5_000
 LINES = 10_000
+MOST_STOPS = 200
 MACHINE_WORDS = re.compile(r"\b(None|NaN|undefined)\b|\{\}|\[object |(?<![\w.])null(?![\w.])")
 PARTS = re.compile(r"\[+[.\w]+\]+")
 SHIFT = """() => new Promise((done) => { let sum = 0;
@@ -62,14 +73,6 @@ SKIPPED = """() => { let last = 0; const found = [];
     last = level; } return found; }"""
 
 
-STOP = """() => { const one = document.activeElement;
-  if (!one || one === document.body) return null;
-  const style = getComputedStyle(one);
-  const ring = Math.max(parseFloat(style.outlineWidth) || 0, style.boxShadow === 'none' ? 0 : 2);
-  return { said: (one.innerText || one.ariaLabel || one.placeholder || one.tagName).trim(),
-    nth: [...document.querySelectorAll('*')].indexOf(one), ring }; }"""
-
-
 def registered() -> list[str]:
     """The routes that app.py adds, one by one or in a loop."""
     tree = ast.parse((Path(etlfabric_ui.__file__).parent / "app.py").read_text())
@@ -86,6 +89,12 @@ DOORS = [route for route in registered() if route in ("/login", "/signup", "/for
 OTHERS = [
     route for route in registered() if route.startswith(("/operator", "/account", "/new-org"))
 ]
+
+
+SHOW_STATES = (
+    *(routes.OVERVIEW, routes.PIPELINES, routes.PIPELINE),
+    *(routes.RUNS, routes.RUN, routes.SCHEDULES),
+)
 
 
 @dataclass(frozen=True)
@@ -157,12 +166,41 @@ def test_page_holds_what_every_page_promises(
     page.goto(furnished[0].path(route))
     drawn(page)
 
-    faults = moved(page) + shape(page) + kept(page)
+    faults = moved(page) + shape(page)
+    at_first = offered(page)
+    faults += kept(page)
+    if route in SHOW_STATES:
+        faults += without_colors(page) + zoomed(page, at_first)
     faults += [f"order: {one}" for one in page.evaluate(OUT_OF_ORDER)]
     for width in OTHER_WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         faults += sideways(page, width)
     page.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize("size", [(390, 500), (WIDE, 420)], ids=["phone", "desk"])
+def test_what_has_the_focus_lies_below_no_bar_that_sticks(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member], size: tuple[int, int]
+) -> None:
+    page = signed_in.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(furnished[0].path(routes.NEW_CONNECTION_OF if size[0] < WIDE else routes.RUNS))
+    drawn(page)
+    if size[0] == WIDE:
+        page.get_by_label("Select all runs of this page").click()
+        expect(page.get_by_label("Selected runs")).to_be_visible()
+
+    page.locator("h1").focus()
+    faults, stops = [], 0
+    for key in ("Tab", "Shift+Tab"):  # down to the end, and back up
+        page.keyboard.press(key)
+        while page.evaluate(STOP) and stops < MOST_STOPS:
+            faults += covered(page)
+            stops += 1
+            page.keyboard.press(key)
+    page.close()
+    assert 10 < stops < MOST_STOPS
     assert faults == []
 
 
