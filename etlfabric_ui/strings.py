@@ -146,6 +146,8 @@ DELETES_PIPELINE = (
     "Deletes the pipeline, its schedule and its login. Its tables, dbt models and the history of "
     "its runs stay."
 )
+EDITORS_CHANGE_PIPELINES = "Editors can change pipelines."
+EDITORS_SELECT = "Editors can retry and cancel runs."
 EDITORS_RUN = "Editors can start runs."
 EDITORS_PAUSE = "Editors can pause pipelines."
 ADMINS_DELETE_PIPELINES = "Admins can delete pipelines."
@@ -237,6 +239,8 @@ ONE_OWNER = "An org needs at least one owner."
 NO_TOKENS = "No tokens."
 NO_TOKENS_TEXT = "A token lets the CLI or a program act as you."
 TOKEN_ONCE = "Copy it now. It is not shown again."  # noqa: S105 - copy
+USAGE_DAYS = "Days are UTC."
+USAGE_MONTHS = "Months are UTC."
 NO_USAGE = "Nothing loaded this month."
 ROLL_WARNING = "Tools that use the old password stop at once."
 ERASE_WARNING = (

@@ -115,9 +115,12 @@ def _row(state: Any, row: Any, may_edit: Any, loads: bool) -> rx.Component:
         type="checkbox",
         class_name="check",
         checked=row.selected,
-        disabled=disabled,
         on_change=lambda checked: state.select(row.name, checked),
-        custom_attrs={"aria-label": f"Load {row.name}"},
+        title=rx.cond(may_edit, "", strings.EDITORS_CHANGE_PIPELINES),
+        custom_attrs={
+            "aria-label": f"Load {row.name}",
+            "aria-disabled": rx.cond(may_edit, "false", "true"),
+        },
     )
     return rx.el.tr(
         rx.el.td(tick),

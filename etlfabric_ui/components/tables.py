@@ -10,6 +10,9 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button
 
+LIVE_MS = 1500
+"""How often a page asks for changes of state: another window's stands in it within two seconds."""
+
 Head = tuple[str | rx.Component, str]
 """Label and class: `num` for numbers, `not-narrow` for what a phone leaves out."""
 

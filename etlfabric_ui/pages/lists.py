@@ -10,7 +10,7 @@ from etlfabric_ui import strings
 from etlfabric_ui.components.elements import badge, button, link_button, mark, search, spark, time
 from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads, no_match
-from etlfabric_ui.components.tables import choose, state_words, table, ticker
+from etlfabric_ui.components.tables import LIVE_MS, choose, state_words, table, ticker
 from etlfabric_ui.pages.framed import EDITORS_CONNECT, editors_only, framed
 from etlfabric_ui.state.lists import ConnectionsState, PipelinesState
 from etlfabric_ui.state.shell import Shell
@@ -99,7 +99,7 @@ def pipelines() -> rx.Component:
             retry=state.load,
         ),
         addressed(state.query),
-        ticker(2000, state.poll),
+        ticker(LIVE_MS, state.poll),
     )
 
 

@@ -11,7 +11,7 @@ from etlfabric_ui.components.elements import badge, button, link_button, state_i
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.modal import typed_name
 from etlfabric_ui.components.panels import loads
-from etlfabric_ui.components.tables import ticker
+from etlfabric_ui.components.tables import LIVE_MS, ticker
 from etlfabric_ui.components.tabs import tab_bar
 from etlfabric_ui.pages.framed import editors_only, framed
 from etlfabric_ui.pages.pipeline_streams import streams_tab
@@ -71,7 +71,7 @@ def pipeline() -> rx.Component:
             on_close=State.ask_delete(False),
             on_submit=State.delete,
         ),
-        ticker(5000, State.poll),
+        ticker(LIVE_MS, State.poll),
     )
 
 

@@ -99,7 +99,7 @@ def _actions() -> rx.Component:
             ),
             class_name="foot-actions",
         ),
-        rx.el.p("Editors can change pipelines.", class_name="soft"),
+        rx.el.p(strings.EDITORS_CHANGE_PIPELINES, class_name="soft"),
     )
 
 

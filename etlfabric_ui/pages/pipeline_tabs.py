@@ -11,7 +11,7 @@ from etlfabric_ui.components.elements import button, icon, link_button, time
 from etlfabric_ui.components.form import name_field
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.schedule import schedule_fields
-from etlfabric_ui.components.tables import table, ticker
+from etlfabric_ui.components.tables import LIVE_MS, table, ticker
 from etlfabric_ui.pages.framed import editors_only
 from etlfabric_ui.pages.run_rows import HEADS, run_cells
 from etlfabric_ui.state.pipeline import PipelineState
@@ -63,7 +63,7 @@ def runs_tab(here: Any) -> rx.Component:
         empty(strings.NO_RUNS, strings.NO_RUNS_TEXT),
     )
     return rx.fragment(
-        loads(Runs.loaded, Runs.problem, content, retry=Runs.load), ticker(2000, Runs.poll)
+        loads(Runs.loaded, Runs.problem, content, retry=Runs.load), ticker(LIVE_MS, Runs.poll)
     )
 
 
@@ -172,7 +172,7 @@ def settings_tab() -> rx.Component:
             class_name="field",
         ),
         editors_only(
-            button("Save", type="submit"), button("Save", refused="Editors can change pipelines.")
+            button("Save", type="submit"), button("Save", refused=strings.EDITORS_CHANGE_PIPELINES)
         ),
         on_submit=Head.save_selector,
         class_name="stack start-button",
@@ -211,7 +211,7 @@ def _name() -> rx.Component:
         ),
         editors_only(
             button("Rename", type="submit"),
-            button("Rename", refused="Editors can change pipelines."),
+            button("Rename", refused=strings.EDITORS_CHANGE_PIPELINES),
         ),
         on_submit=Head.rename,
         class_name="stack start-button",

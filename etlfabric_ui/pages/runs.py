@@ -11,7 +11,7 @@ from etlfabric_ui.components.elements import button, link_button
 from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.modal import dialog
 from etlfabric_ui.components.panels import empty, loads, no_match
-from etlfabric_ui.components.tables import choose, state_words, table, ticker
+from etlfabric_ui.components.tables import LIVE_MS, choose, state_words, table, ticker
 from etlfabric_ui.pages.framed import editors_only, framed
 from etlfabric_ui.pages.run_rows import HEADS, run_cells
 from etlfabric_ui.state.runs import RunsState
@@ -43,7 +43,7 @@ def runs() -> rx.Component:
             retry=State.load,
         ),
         addressed(State.query),
-        ticker(2000, State.poll),
+        ticker(LIVE_MS, State.poll),
         _cancel_question(),
     )
 
@@ -74,28 +74,33 @@ def _filter(name: str) -> Any:
 
 
 def _table() -> rx.Component:
-    may_not = ~Shell.may_edit
-    every = rx.el.input(
-        type="checkbox",
-        class_name="check",
-        checked=State.selected.length() == State.rows.length(),
-        disabled=may_not,
-        on_change=State.select_all,
-        custom_attrs={"aria-label": "Select all runs of this page"},
+    every = _tick(
+        "Select all runs of this page",
+        State.selected.length() == State.rows.length(),
+        State.select_all,
     )
 
     def row(one: Any) -> rx.Component:
-        tick = rx.el.input(
-            type="checkbox",
-            class_name="check",
-            checked=State.selected.contains(one.id),
-            disabled=may_not,
-            on_change=lambda on: State.select(one.id, on),
-            custom_attrs={"aria-label": f"Select run {one.short} of {one.pipeline}"},
+        tick = _tick(
+            f"Select run {one.short} of {one.pipeline}",
+            State.selected.contains(one.id),
+            lambda on: State.select(one.id, on),
         )
         return run_cells(one, rx.el.td(tick, class_name="not-narrow"))
 
     return table([(every, "not-narrow"), *HEADS], rx.foreach(State.rows, row), "Runs")
+
+
+def _tick(label: str, on: Any, on_change: Any) -> rx.Component:
+    """For a viewer it stands there with the reason why it cannot be set."""
+    return rx.el.input(
+        type="checkbox",
+        class_name="check",
+        checked=on,
+        on_change=on_change,
+        title=editors_only("", strings.EDITORS_SELECT),
+        custom_attrs={"aria-label": label, "aria-disabled": editors_only("false", "true")},
+    )
 
 
 def _pages() -> rx.Component:
