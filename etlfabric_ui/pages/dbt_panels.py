@@ -8,6 +8,7 @@ import reflex as rx
 
 from etlfabric_ui.components.editor import asks
 from etlfabric_ui.components.elements import badge, button, icon, state_icon, time
+from etlfabric_ui.components.panels import loads
 from etlfabric_ui.components.results import diff_table, result_table
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.copy import models as copy
@@ -34,13 +35,19 @@ def panels() -> rx.Component:
             custom_attrs={"aria-label": "Results"},
         ),
         rx.cond(State.error.kind != "", _error()),
-        rx.match(
-            State.panel,
-            ("compiled", _compiled()),
-            ("tests", _tests()),
-            ("changes", _changes()),
-            ("used", _used_by()),
-            _preview(),
+        loads(
+            State.loaded,
+            State.problem,
+            rx.match(
+                State.panel,
+                ("compiled", _compiled()),
+                ("tests", _tests()),
+                ("changes", _changes()),
+                ("used", _used_by()),
+                _preview(),
+            ),
+            retry=State.load,
+            lines=3,
         ),
         class_name="stack",
     )

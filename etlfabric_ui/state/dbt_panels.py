@@ -240,7 +240,8 @@ class DbtPanelsState(PageState, rx.State):
     async def _begin(self, what: str) -> tuple[int, str]:
         """Under way; returns the number of what is asked, and the file."""
         async with self:
-            self.busy, self.error, self.error_line, self.test_note = what, Problem(), 0, ""
+            self.busy, self.problem, self.error = what, Problem(), Problem()
+            self.error_line, self.test_note = 0, ""
             if what in KEYS:
                 self.panel = what
             self._asked += 1
