@@ -25,7 +25,8 @@ def _read() -> Iterator[tuple[str, Any, str]]:
     """Each route, what is read for it, and the page as it is compiled."""
     from etlfabric_ui.app import app  # noqa: PLC0415 - builds all pages: not for who only collects
 
-    for route, page in app._unevaluated_pages.items():
+    pages: Any = app._unevaluated_pages
+    for route, page in pages.items():
         states = [one.state for one in page.on_load or ()]
         for state in states:
             if issubclass(state, PageState):
