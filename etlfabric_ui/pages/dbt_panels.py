@@ -38,13 +38,15 @@ def panels() -> rx.Component:
         loads(
             State.loaded,
             State.problem,
-            rx.match(
-                State.panel,
-                ("compiled", _compiled()),
-                ("tests", _tests()),
-                ("changes", _changes()),
-                ("used", _used_by()),
-                _preview(),
+            rx.fragment(
+                rx.match(
+                    State.panel,
+                    ("compiled", _compiled()),
+                    ("tests", _tests()),
+                    ("changes", _changes()),
+                    ("used", _used_by()),
+                    _preview(),
+                )
             ),
             retry=State.load,
             lines=3,

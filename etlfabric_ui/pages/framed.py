@@ -64,6 +64,6 @@ def framed(current: str, *content: rx.Component) -> rx.Component:
     )
 
 
-def editors_only(control: Any, refusal: Any) -> rx.Component:
-    """The control, or for a viewer the same with the reason why not."""
+def editors_only(control: Any, refusal: Any) -> Any:
+    """The control, or a value of it, and for a viewer the same with the reason why not."""
     return rx.cond(Shell.may_edit, control, refusal)
