@@ -216,6 +216,7 @@ def _add_test() -> rx.Component:
             "kind",
             rx.el.select(
                 *(rx.el.option(said, value=key) for key, said in copy.TESTS.items()),
+                name="kind",
                 id="test-kind",
                 value=State.test_kind,
                 on_change=State.choose_kind,
