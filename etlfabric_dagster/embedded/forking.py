@@ -20,7 +20,7 @@ from typing import BinaryIO
 from etlfabric_dagster.config import reload_settings
 from etlfabric_dagster.embedded import foreground, kernel
 
-FIRST_UNUSED_FD, MANY_FDS = 3, 4096
+OPEN_FILES = "/proc/self/fd"
 
 
 class Nursery:
@@ -82,11 +82,16 @@ def fork(
 
 
 def _take_over(log: BinaryIO, environment: Mapping[str, str]) -> None:
-    """Its own output and environment; none of the supervisor's files, the lock above all."""
-    null = os.open(os.devnull, os.O_RDONLY)
+    """Its own output and environment; none of the supervisor's files, the lock above all.
+
+    Their numbers stay taken, by the null device: an inherited object that is finalized closes its
+    number once more, and must not find a connection of ours there.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
     for source, target in ((null, 0), (log.fileno(), 1), (log.fileno(), 2)):
         os.dup2(source, target)
-    os.closerange(FIRST_UNUSED_FD, MANY_FDS)
+    for inherited in {int(number) for number in os.listdir(OPEN_FILES)} - {0, 1, 2, null}:
+        os.dup2(null, inherited, inheritable=False)
     sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue]
     os.environ.clear()
     os.environ.update(environment)
