@@ -608,12 +608,15 @@
   };
 
   // ── After a route change focus is on the heading ──
-  let path = location.pathname;
+  // The old page may still stand when the address changes: its heading's successor is followed.
+  let path = location.pathname, headed = null;
   new MutationObserver(() => {
-    if (location.pathname === path) return;
+    const lost = headed && !headed.isConnected && document.activeElement === document.body;
+    if (location.pathname === path && !lost) return;
     const heading = $("h1");
     if (!heading) return;
     path = location.pathname;
+    headed = heading;
     heading.focus({ preventScroll: true });
   }).observe(document.documentElement, { childList: true, subtree: true });
 })();

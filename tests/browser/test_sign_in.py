@@ -80,3 +80,15 @@ def test_sign_in_page_is_accessible_and_fits(page: Page, width: int, scheme: str
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("document.fonts.check('14px Inter')")
+
+
+def test_focus_follows_the_heading_when_the_address_changes_before_the_page(page: Page) -> None:
+    page.goto("/login")
+    page.locator("h1").wait_for()
+    page.evaluate("history.pushState({}, '', '/signup')")
+    page.evaluate("document.querySelector('h1').after(document.createElement('i'))")
+    expect(page.locator("h1")).to_be_focused()
+
+    page.locator("h1").evaluate("(old) => old.replaceWith(old.cloneNode(true))")
+
+    expect(page.locator("h1")).to_be_focused()
