@@ -53,6 +53,11 @@ UNTOLD = """() => { const found = [];
       found.push(`not told as chosen: ${one.outerHTML.slice(0, 80)}`); }
   return found; }"""
 """What is told by color alone, where the colors are the reader's."""
+STILL = """() => { const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  return document.documentElement.classList.contains(dark ? 'dark' : 'light')
+    && document.getAnimations().every((one) => one.playState !== 'running'
+      || one.effect.getComputedTiming().iterations === Infinity); }"""
+"""The theme stands, and what fades in has come: a color in between is nobody's."""
 
 
 def drawn(page: Page) -> None:
@@ -62,7 +67,8 @@ def drawn(page: Page) -> None:
 
 
 def serious(page: Page) -> list[str]:
-    """What axe finds that matters."""
+    """What axe finds that matters, once nothing changes its looks any more."""
+    page.wait_for_function(STILL)
     found = Axe().run(page).response["violations"]
     return [
         f"{one['id']}: {[node['html'][:160] for node in one['nodes']]}"
@@ -81,7 +87,6 @@ def looks(page: Page, scheme: str, width: int) -> list[str]:
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     where = f"{scheme} {width}: "
-    page.locator(f"html.{scheme}").wait_for()
     found = [where + fault for fault in serious(page)]
     found += [where + fault for fault in sideways(page, width)]
     return found + [f"{where}cut: {one}" for one in page.evaluate(CLIPPED)]

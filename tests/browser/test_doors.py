@@ -13,7 +13,7 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import accounts, addresses, invitations, sessions, users
 from etlfabric_dagster.services.scope import OPERATOR
 from tests.browser.conftest import Member, Witness, add_member, sign_in
-from tests.browser.promises import serious
+from tests.browser.promises import drawn, looks
 from tests.test_api.mailbox import letters, token_in
 
 NEW_PASSWORD = "a longer horse with a battery"
@@ -118,9 +118,7 @@ def test_known_person_joins_without_another_password(page: Page, member: Member)
 
 @pytest.mark.parametrize("path", ["/signup", "/forgot", "/reset/x", "/password"])
 def test_pages_are_accessible_and_fit_a_phone(page: Page, path: str) -> None:
-    page.set_viewport_size({"width": 390, "height": 800})
     page.goto(path)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    drawn(page)
 
-    assert serious(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert looks(page, "light", 390) == []

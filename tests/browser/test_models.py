@@ -20,7 +20,7 @@ from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
 from etlfabric_dagster.services import dbt_models, leases, orgs, runs, sandbox, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
-from tests.browser.promises import kept, serious
+from tests.browser.promises import kept, looks
 from tests.test_services.ended_runs import empty_queue
 
 DAILY = """select customer, sum(amount) as revenue
@@ -281,12 +281,10 @@ def test_viewer_reads_and_previews_and_cannot_save(page: Page, shop: Shop) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_dbt_models_are_accessible_and_fit(window: Page, shop: Shop, scheme: str) -> None:
-    window.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     for width in (1280, 390):
         window.set_viewport_size({"width": width, "height": 800})
         open_file(window, shop, "marts/daily_orders.sql")
-        assert serious(window) == []
-        assert window.evaluate("document.documentElement.scrollWidth") <= width
+        assert looks(window, scheme, width) == []
     expect(window.get_by_text("Editing needs a wider screen.")).to_be_visible()
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Member, Panel, Witness, sign_in
-from tests.browser.promises import serious
+from tests.browser.promises import drawn, looks
 
 
 def test_sign_in_leads_to_the_overview_of_ones_org(page: Page, member: Member) -> None:
@@ -73,13 +73,11 @@ def test_another_org_reads_like_a_missing_one(page: Page, member: Member) -> Non
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_sign_in_page_is_accessible_and_fits(page: Page, width: int, scheme: str) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto("/login")
+    drawn(page)
 
-    assert serious(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.fonts.check('14px Inter')")
+    assert looks(page, scheme, width) == []
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('14px Inter'))")
 
 
 def test_focus_follows_the_heading_when_the_address_changes_before_the_page(page: Page) -> None:
