@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +23,7 @@ from etlfabric_dagster.config import Settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.models import User
 from etlfabric_dagster.schemas.runs import LogLine, RunStatus
-from etlfabric_dagster.services import connections
+from etlfabric_dagster.services import connections, pipelines
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui import routes
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
@@ -65,6 +66,11 @@ LINE = """window.line = { down: false, open: [],
     window.line.open.push(this);
     if (window.line.down) this.close(); } };"""
 """The wire between a browser and the backend."""
+HOLD = """{ const waiting = [];
+  window.release = () => { window.release = null; for (const one of waiting) one(); };
+  window.WebSocket = class extends WebSocket { set onmessage(hear) { super.onmessage = (event) =>
+    window.release ? waiting.push(() => hear(event)) : hear(event); } }; }"""
+"""What the server says comes when the test lets it."""
 SKIPPED = """() => { let last = 0; const found = [];
   for (const one of document.querySelectorAll('h1,h2,h3,h4')) {
     if (!one.offsetParent) continue;
@@ -202,6 +208,56 @@ def test_what_has_the_focus_lies_below_no_bar_that_sticks(
     page.close()
     assert 10 < stops < MOST_STOPS
     assert faults == []
+
+
+@pytest.mark.parametrize("route", [routes.RUNS, routes.SETTINGS_AUDIT])
+def test_list_that_cannot_be_read_says_so_with_a_way_to_try_again(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness, route: str
+) -> None:
+    page = signed_in.new_page()
+    witness.watch(page)
+    page.add_init_script(HOLD)
+    page.goto(f"{furnished[0].path(route)}?cursor=none")
+    expect(page.locator(".bones").first).to_be_visible()
+    page.evaluate("window.release()")
+
+    said = page.get_by_role("alert")
+    expect(said).to_contain_text("The page cursor cannot be read.")
+    expect(said).to_contain_text("Start again from the first page.")
+    expect(said.get_by_role("button", name="Try again")).to_be_visible()
+    expect(page.locator(".bones")).to_have_count(0)
+    faults = kept(page)
+    page.close()
+    assert faults == []
+
+
+def test_state_that_changes_stands_in_each_window_within_two_seconds(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness
+) -> None:
+    org = furnished[0].slug
+    of_list, of_one = signed_in.new_page(), signed_in.new_page()
+    for page, route in ((of_list, routes.PIPELINES), (of_one, routes.PIPELINE)):
+        witness.watch(page)
+        page.goto(furnished[0].path(route))
+        drawn(page)
+    badge = of_list.get_by_role("row").filter(has_text="shop").locator(".badge")
+    of_one.get_by_role("button", name="Pause").click()
+    own = of_one.locator("main .badge").first
+    expect(own).to_have_text("Paused")
+    expect(badge).to_have_text("Paused", timeout=2_000)
+
+    aio.run(_resume(org))
+    since = time.monotonic()
+    for other in (badge, own):
+        left_ms = 2_000 - 1_000 * (time.monotonic() - since)
+        expect(other).not_to_have_text("Paused", timeout=max(1, left_ms))
+    of_list.close()
+    of_one.close()
+
+
+async def _resume(org: str) -> None:
+    async with org_scope(OPERATOR, org) as scope:
+        await pipelines.set_paused(scope, "shop", paused=False)
 
 
 def test_tab_goes_through_a_page_in_reading_order_and_shows_where_it_is(

@@ -1,5 +1,5 @@
 """The way of a new person: sign up, connect a real PostgreSQL, first run live, rows, a dbt model of
-their own, and a colleague who may look but not touch.
+their own, and a colleague who may look but not touch. As far as the rows nobody touches a mouse.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from benchmarks.ui_socket import PanelSocket
@@ -39,6 +39,8 @@ WORKER = "journey@test"
 PATIENCE_S = 300  # imports take long on a busy machine
 STARTS_MS = 60_000
 RUNS_MS = 120_000
+MOST_STOPS = 80
+POINTED = "addEventListener('pointerdown', () => { sessionStorage.pointed = 'yes'; }, true)"
 MODEL = "marts/customers.sql"
 SQL = """select customer, count(*) as orders
 from {{ ref('stg_orders') }}
@@ -109,7 +111,7 @@ def _answers() -> None:
     assert queue.celery_app().control.ping([WORKER], timeout=0.5, limit=1), "no answer"
 
 
-def test_from_sign_up_to_a_dbt_model_that_a_viewer_cannot_edit(
+def test_from_sign_up_to_rows_by_keyboard_and_to_a_dbt_model_that_a_viewer_cannot_edit(
     page: Page,
     panel: Panel,
     chromium: Browser,
@@ -118,22 +120,24 @@ def test_from_sign_up_to_a_dbt_model_that_a_viewer_cannot_edit(
     worker: None,
 ) -> None:
     port, database = shop
+    page.add_init_script(POINTED)
     org = sign_up(page)
     details(page, port, database, "wrong")
     the_password_field_says_why(page)
 
-    page.locator("#secrets-password").fill("read-only-pw")
-    page.get_by_role("button", name="Test and continue").click()
+    write_into(page.locator("#secrets-password"), "read-only-pw")
+    press(page.get_by_role("button", name="Test and continue"))
     good_defaults_stand_for_each_stream(page)
     assert "read-only-pw" not in page.content()
     assert aio.run(stored_secrets(org)) == ("password",)
 
-    page.get_by_role("button", name="Continue with 2").click()
-    page.get_by_text("Manual").click()
-    page.get_by_role("button", name="Create and run").click()
+    press(page.get_by_role("button", name="Continue with 2"))
+    it_runs_by_hand_only(page)
+    press(page.get_by_role("button", name="Create and run"))
     the_run_is_told_to_its_end(page)
     its_log_is_searched_and_downloaded(page)
     the_rows_are_there(page)
+    assert page.evaluate("sessionStorage.pointed") is None
     a_dbt_model_is_written_previewed_and_saved(page)
 
     token = a_viewer_is_invited(page, org)
@@ -159,6 +163,13 @@ def test_a_viewer_sees_why_they_may_not_act_and_is_refused_by_the_server(
     retry = page.get_by_role("button", name="Retry")
     expect(retry).to_have_attribute("aria-disabled", "true")
     expect(retry).to_have_attribute("title", "Editors can start runs.")
+    page.goto(f"/o/{member.org}/runs")
+    tick = page.get_by_label(re.compile("^Select run"))
+    expect(tick).to_have_attribute("title", "Editors can retry and cancel runs.")
+    tick.focus()
+    page.keyboard.press("Space")
+    expect(tick).to_have_attribute("aria-disabled", "true")
+    expect(tick).not_to_be_checked()
     answer = aio.run(raise_retry(panel, cookie_of(page), path, member.org, run_id))
     assert "Editors can do this; you are viewer" in answer
     assert aio.run(count_runs(member.org)) == 1
@@ -177,28 +188,48 @@ async def count_runs(org: str) -> int:
         return len((await runs.list_runs(scope)).items)
 
 
+def reach(target: Locator) -> None:
+    """Tab until it has the focus."""
+    for _ in range(MOST_STOPS):
+        if target.evaluate("one => one === document.activeElement"):
+            return
+        target.page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to {target}")
+
+
+def press(target: Locator) -> None:
+    reach(target)
+    target.page.keyboard.press("Enter")
+
+
+def write_into(target: Locator, text: str) -> None:
+    reach(target)
+    target.page.keyboard.press("Control+a")
+    target.page.keyboard.type(text)
+
+
 def sign_up(page: Page) -> str:
     slug = f"j_{uuid4().hex[:8]}"
     page.goto("/signup")
-    page.get_by_label("Name", exact=True).fill("Sam Novak")
-    page.get_by_label("Work email").fill(f"{slug}@example.com")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Organization", exact=True).fill(slug.replace("_", " "))
-    page.get_by_role("button", name="Create account").click()
+    write_into(page.get_by_label("Name", exact=True), "Sam Novak")
+    write_into(page.get_by_label("Work email"), f"{slug}@example.com")
+    write_into(page.get_by_label("Password", exact=True), PASSWORD)
+    write_into(page.get_by_label("Organization", exact=True), slug.replace("_", " "))
+    press(page.get_by_role("button", name="Create account"))
     page.wait_for_url(f"**/o/{slug}/overview")
     expect(page.get_by_role("heading", name="Connect your first source")).to_be_visible()
     return slug
 
 
 def details(page: Page, port: int, database: str, password: str) -> None:
-    page.get_by_role("link", name="New connection").first.click()
-    page.get_by_role("button", name="PostgreSQL").click()
-    page.get_by_label("Host").first.fill("127.0.0.1")
-    page.get_by_label("Port").first.fill(str(port))
-    page.get_by_label("Database name").fill(database)
-    page.get_by_label("User").first.fill("journey_reader")
-    page.locator("#secrets-password").fill(password)
-    page.get_by_role("button", name="Test and continue").click()
+    press(page.get_by_role("link", name="New connection").first)
+    press(page.get_by_role("button", name="PostgreSQL"))
+    write_into(page.get_by_label("Host").first, "127.0.0.1")
+    write_into(page.get_by_label("Port").first, str(port))
+    write_into(page.get_by_label("Database name"), database)
+    write_into(page.get_by_label("User").first, "journey_reader")
+    write_into(page.locator("#secrets-password"), password)
+    press(page.get_by_role("button", name="Test and continue"))
 
 
 def the_password_field_says_why(page: Page) -> None:
@@ -216,10 +247,21 @@ def good_defaults_stand_for_each_stream(page: Page) -> None:
     expect(page.get_by_label("Load orders", exact=True)).to_be_checked()
     expect(page.get_by_label("Load mode of orders")).to_have_value("incremental")
     assert serious(page) == []
-    page.get_by_role("button", name="Open orders").click()
+    opener = page.get_by_role("button", name="Open orders")
+    press(opener)
     expect(page.get_by_text("customer 1, customer 2, customer 3")).to_be_visible(timeout=STARTS_MS)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
+def it_runs_by_hand_only(page: Page) -> None:
+    """The arrows go through the presets, around the end."""
+    reach(page.locator("input[name=preset]:checked"))
+    for _ in range(2):
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("input[name=preset]:focus")).to_be_checked()
+    expect(page.get_by_role("radio", name="Manual")).to_be_checked()
 
 
 async def stored_secrets(org: str) -> tuple[str, ...]:
@@ -242,22 +284,23 @@ def the_run_is_told_to_its_end(page: Page) -> None:
 def its_log_is_searched_and_downloaded(page: Page) -> None:
     lines = page.locator(".log li")
     expect(lines.first).to_be_visible()
-    page.get_by_label("Search the log").fill("nothing says this")
+    write_into(page.get_by_label("Search the log"), "nothing says this")
     expect(page.get_by_text("No lines match these filters.")).to_be_visible()
     expect(page).to_have_url(re.compile(r"\?search=nothing\+says\+this$"))
-    page.get_by_label("Search the log").fill("")
+    write_into(page.get_by_label("Search the log"), "")
+    page.keyboard.press("Delete")
     expect(lines.first).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the whole log").click()
+        press(page.get_by_role("button", name="Download the whole log"))
     text = download.value.path().read_text()
     assert "orders" in text
     assert len(text.splitlines()) == lines.count()
 
 
 def the_rows_are_there(page: Page) -> None:
-    page.get_by_role("link", name="Browse the data").click()
+    press(page.get_by_role("link", name="Browse the data"))
     page.wait_for_url("**/data*")
-    page.locator("a.leaf", has_text="orders").last.click()  # raw comes last
+    press(page.locator("a.leaf", has_text="orders").last)  # raw comes last
     cell = page.get_by_role("cell", name="customer 1", exact=True)
     expect(cell).to_be_visible(timeout=STARTS_MS)
 

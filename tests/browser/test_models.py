@@ -224,11 +224,14 @@ def test_save_after_somebody_elses_is_compared_and_loses_nothing(window: Page, s
     expect(window.locator(".cm-content")).to_contain_text("theirs")
 
 
-def test_unsaved_text_survives_leaving(window: Page, shop: Shop) -> None:
+def test_unsaved_text_asks_before_it_is_left_and_survives(window: Page, shop: Shop) -> None:
     open_file(window, shop, "marts/daily_orders.sql")
     write(window, "select 'kept' as word")
     expect(window.get_by_text("unsaved").first).to_be_visible()
+    asked: list[str] = []
+    window.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     window.goto(f"/o/{shop.slug}/overview")
+    assert asked == ["beforeunload"]
     open_file(window, shop, "marts/daily_orders.sql")
     expect(window.locator(".cm-content")).to_contain_text("kept")
     write(window, DAILY)

@@ -18,7 +18,7 @@ from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy
 from etlfabric_dagster.services import connections, leases, pipelines, runs, schedules
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, add_member, enter
-from tests.browser.promises import drawn, kept, serious
+from tests.browser.promises import drawn, kept, serious, without_colors
 from tests.test_services.ended_runs import add_pipeline, empty_queue, end_run
 
 Source = tuple[dict[str, Any], dict[str, str]]
@@ -125,6 +125,10 @@ def test_edit_of_a_stream_is_told_before_it_is_saved(page: Page, shop: Member) -
     expect(bar).to_contain_text("orders will reload in full at the next run (about 10 rows)")
     expect(bar).to_contain_text("because its load mode and cursor change.")
     assert aio.run(_mode(shop.org)) is LoadMode.INCREMENTAL
+    with page.expect_event("dialog") as asked:
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        page.evaluate("setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
     bar.get_by_role("button", name="Save").click()
 
     expect(page.get_by_text("Saved. The next run loads them so.")).to_be_visible(timeout=30_000)
@@ -402,7 +406,7 @@ def test_pages_are_accessible_and_fit(page: Page, shop: Member) -> None:
         page.locator(".tabs, .table, .steps").first.wait_for()
         drawn(page)
 
-        assert (path, kept(page)) == (path, [])
+        assert (path, kept(page) + without_colors(page)) == (path, [])
 
 
 def test_a_link_that_was_followed_outdoes_an_answer_that_comes_late(
