@@ -195,6 +195,11 @@
     const refused = event.target.closest('[aria-disabled="true"]');
     if (refused) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
+  for (const kind of ["mousedown", "keydown"]) { // a list that may not be chosen from does not open either
+    document.addEventListener(kind, (event) => {
+      if (event.key !== "Tab" && event.target.matches?.(':is(select, input)[aria-disabled="true"]')) event.preventDefault();
+    }, true);
+  }
 
   // ── Leaving with changes that are not saved asks first ──
   let typed = null; // the form that was typed into
@@ -250,7 +255,9 @@
       history.go(-by);
     } else stood = now;
   }, true);
-  addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
+  addEventListener("beforeunload", (event) => { // whoever stays keeps the socket, which Reflex would close here
+    if (unsaved()) { event.preventDefault(); event.stopImmediatePropagation(); }
+  });
 
   // ── Files go straight to the API, one after another; then the page is told ──
   function send(org, file, told) {

@@ -72,6 +72,16 @@ def button(
     )
 
 
+def unless(refused: Any, **attrs: Any) -> dict[str, Any]:
+    """Props of a field that, for the reason `refused`, is read and not chosen from or ticked.
+
+    Like a button it stays in the tab order and says why; `panel.js` lets nothing change it.
+    """
+    reason = rx.Var.create(refused)
+    state = {"aria-disabled": rx.cond(reason, "true", "false")}
+    return {"title": reason, "custom_attrs": {**attrs, **state}}
+
+
 def copy_button(text: Any, label: Text = "Copy") -> rx.Component:
     """Copies in the browser."""
     return button(label, icon_name="copy", custom_attrs={"data-do": "copy", "data-copy": text})

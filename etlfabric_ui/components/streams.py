@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import button, icon, search, state_icon, time
+from etlfabric_ui.components.elements import button, icon, search, state_icon, time, unless
 from etlfabric_ui.components.modal import drawer
 from etlfabric_ui.components.tables import choose, pager, table
 
@@ -16,11 +16,11 @@ NAMES = tuple((key, name) for key, (name, _) in strings.LOAD_MODES.items())
 LABELS = {key: f"{name}: {what}" for key, (name, what) in strings.LOAD_MODES.items()}
 
 
-def stream_table(state: Any, *, may_edit: Any = True, loads: bool = False) -> rx.Component:
+def stream_table(state: Any, *, refused: Any = "", loads: bool = False) -> rx.Component:
     """Toolbar, table and pages.
 
     Args:
-        may_edit: without it everything is shown and nothing can be chosen.
+        refused: why nothing of what is shown can be chosen.
         loads: with the result, rows and freshness of each stream's last load.
     """
     heads = [("", ""), ("Stream", ""), ("Load mode", ""), ("Key", "not-narrow")]
@@ -28,14 +28,14 @@ def stream_table(state: Any, *, may_edit: Any = True, loads: bool = False) -> rx
     heads += [("Rows, about", "num not-narrow")]
     if loads:
         heads += [("Last load", "num not-narrow"), ("Fresh", "not-narrow")]
-    rows = rx.foreach(state.streams, lambda row: _row(state, row, may_edit, loads))
+    rows = rx.foreach(state.streams, lambda row: _row(state, row, refused, loads))
     nothing = rx.el.div(
         rx.el.p(strings.NO_MATCH.format(noun="streams")),
         button(strings.CLEAR_FILTERS, on_click=state.filter_streams("", "all")),
         class_name="empty",
     )
     return rx.el.div(
-        _toolbar(state, may_edit),
+        _toolbar(state, refused),
         rx.cond(state.said != "", rx.el.p(state.said, class_name="soft", role="status")),
         rx.cond(state.streams.length() > 0, table([*heads, ("", "num")], rows, "Streams"), nothing),
         pager(
@@ -49,8 +49,8 @@ def stream_table(state: Any, *, may_edit: Any = True, loads: bool = False) -> rx
     )
 
 
-def stream_drawer(state: Any, *actions: rx.Component, may_edit: Any = True) -> rx.Component:
-    """Everything about one stream; `actions` stand at its end."""
+def stream_drawer(state: Any, *actions: rx.Component, refused: Any = "") -> rx.Component:
+    """Everything about one stream, to read only if `refused`; `actions` stand at its end."""
     one = state.detail
     return drawer(
         state.drawer,
@@ -59,17 +59,17 @@ def stream_drawer(state: Any, *actions: rx.Component, may_edit: Any = True) -> r
         rx.cond(one.problem != "", _problem(one.problem)),
         rx.el.fieldset(
             rx.el.legend("Load mode"),
-            rx.foreach(one.modes, lambda mode: _mode(state, one, mode, may_edit)),
+            rx.foreach(one.modes, lambda mode: _mode(state, one, mode, refused)),
             class_name="field",
         ),
-        rx.cond(one.cursors.length() > 0, _cursor(state, one, may_edit)),
-        _columns(state, one, may_edit),
+        rx.cond(one.cursors.length() > 0, _cursor(state, one, refused)),
+        _columns(state, one, refused),
         rx.el.p("Loads into ", rx.el.code(one.table), class_name="soft"),
         *actions,
     )
 
 
-def _toolbar(state: Any, may_edit: Any) -> rx.Component:
+def _toolbar(state: Any, refused: Any) -> rx.Component:
     def show(key: str, label: Any) -> rx.Component:
         return button(
             label,
@@ -79,13 +79,18 @@ def _toolbar(state: Any, may_edit: Any) -> rx.Component:
         )
 
     bulk = rx.el.div(
-        button(rx.el.span("Select all ", state.matching), on_click=state.select_matching(True)),
-        button("Deselect", on_click=state.select_matching(False)),
+        button(
+            rx.el.span("Select all ", state.matching),
+            refused=refused,
+            on_click=state.select_matching(True),
+        ),
+        button("Deselect", refused=refused, on_click=state.select_matching(False)),
         choose(
             "Load mode of all selected that are shown",
             "",
             [("", "Set load mode …"), *NAMES],
             state.set_mode_matching,
+            refused=refused,
         ),
         class_name="row wide-gap",
     )
@@ -104,23 +109,18 @@ def _toolbar(state: Any, may_edit: Any) -> rx.Component:
             ),
             class_name="row",
         ),
-        rx.cond(may_edit, bulk, rx.fragment()),
+        bulk,
         class_name="toolbar",
     )
 
 
-def _row(state: Any, row: Any, may_edit: Any, loads: bool) -> rx.Component:
-    disabled = rx.cond(may_edit, False, True)
+def _row(state: Any, row: Any, refused: Any, loads: bool) -> rx.Component:
     tick = rx.el.input(
         type="checkbox",
         class_name="check",
         checked=row.selected,
         on_change=lambda checked: state.select(row.name, checked),
-        title=rx.cond(may_edit, "", strings.EDITORS_CHANGE_PIPELINES),
-        custom_attrs={
-            "aria-label": f"Load {row.name}",
-            "aria-disabled": rx.cond(may_edit, "false", "true"),
-        },
+        **unless(refused, **{"aria-label": f"Load {row.name}"}),
     )
     return rx.el.tr(
         rx.el.td(tick),
@@ -135,9 +135,9 @@ def _row(state: Any, row: Any, may_edit: Any, loads: bool) -> rx.Component:
             rx.cond(row.edited, rx.el.span(" changed", class_name="soft small")),
             rx.cond(row.note != "", rx.el.div(row.note, class_name="reason bad")),
         ),
-        rx.el.td(_row_mode(state, row, disabled)),
+        rx.el.td(_row_mode(state, row, refused)),
         rx.el.td(row.key, class_name="not-narrow"),
-        rx.el.td(_row_cursor(state, row, disabled), class_name="not-narrow"),
+        rx.el.td(_row_cursor(state, row, refused), class_name="not-narrow"),
         rx.el.td(row.columns, class_name="num not-narrow"),
         rx.el.td(row.rows, class_name="num not-narrow"),
         *_last_load(row, loads),
@@ -154,30 +154,28 @@ def _row(state: Any, row: Any, may_edit: Any, loads: bool) -> rx.Component:
     )
 
 
-def _row_mode(state: Any, row: Any, disabled: Any) -> rx.Component:
+def _row_mode(state: Any, row: Any, refused: Any) -> rx.Component:
     return rx.el.select(
         rx.foreach(
             row.modes,
             lambda mode: rx.el.option(rx.match(mode, *LABELS.items(), mode), value=mode),
         ),
         value=row.mode,
-        disabled=disabled,
         on_change=lambda mode: state.set_mode(row.name, mode),
         class_name="select",
-        custom_attrs={"aria-label": f"Load mode of {row.name}"},
+        **unless(refused, **{"aria-label": f"Load mode of {row.name}"}),
     )
 
 
-def _row_cursor(state: Any, row: Any, disabled: Any) -> rx.Component:
+def _row_cursor(state: Any, row: Any, refused: Any) -> rx.Component:
     return rx.cond(
         row.cursor != "",
         rx.el.select(
             rx.foreach(row.cursors, lambda name: rx.el.option(name, value=name)),
             value=row.cursor,
-            disabled=disabled,
             on_change=lambda name: state.set_cursor(row.name, name),
             class_name="select auto",
-            custom_attrs={"aria-label": f"Cursor of {row.name}"},
+            **unless(refused, **{"aria-label": f"Cursor of {row.name}"}),
         ),
         rx.el.span("—", class_name="soft"),
     )
@@ -208,15 +206,15 @@ def _problem(said: Any) -> rx.Component:
     )
 
 
-def _mode(state: Any, one: Any, mode: Any, may_edit: Any) -> rx.Component:
+def _mode(state: Any, one: Any, mode: Any, refused: Any) -> rx.Component:
     return rx.el.label(
         rx.el.input(
             type="radio",
             name="mode",
             value=mode.key,
             checked=one.mode == mode.key,
-            disabled=rx.cond(may_edit, mode.refused != "", True),
             on_change=state.set_mode(one.name, mode.key),
+            **unless(rx.cond(refused, refused, mode.refused)),
         ),
         rx.el.span(
             rx.el.span(mode.name, class_name="strong"),
@@ -227,8 +225,7 @@ def _mode(state: Any, one: Any, mode: Any, may_edit: Any) -> rx.Component:
     )
 
 
-def _cursor(state: Any, one: Any, may_edit: Any) -> rx.Component:
-    disabled = rx.cond(may_edit, False, True)
+def _cursor(state: Any, one: Any, refused: Any) -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.label("Cursor", html_for="stream-cursor"),
@@ -236,9 +233,9 @@ def _cursor(state: Any, one: Any, may_edit: Any) -> rx.Component:
                 rx.foreach(one.cursors, lambda name: rx.el.option(name, value=name)),
                 id="stream-cursor",
                 value=one.cursor,
-                disabled=disabled,
                 on_change=lambda name: state.set_cursor(one.name, name),
                 class_name="select",
+                **unless(refused),
             ),
             class_name="field grow",
         ),
@@ -252,10 +249,11 @@ def _cursor(state: Any, one: Any, may_edit: Any) -> rx.Component:
                 id="stream-start",
                 key=one.name,
                 default_value=one.start,
-                disabled=disabled,
+                read_only=rx.cond(refused, True, False),
                 on_blur=lambda text: state.start_at(one.name, text),
                 class_name="input",
                 auto_complete="off",
+                **unless(refused),
             ),
             class_name="field grow",
         ),
@@ -263,9 +261,7 @@ def _cursor(state: Any, one: Any, may_edit: Any) -> rx.Component:
     )
 
 
-def _columns(state: Any, one: Any, may_edit: Any) -> rx.Component:
-    disabled = rx.cond(may_edit, False, True)
-
+def _columns(state: Any, one: Any, refused: Any) -> rx.Component:
     def column(of: Any) -> rx.Component:
         return rx.el.tr(
             rx.el.td(
@@ -277,11 +273,10 @@ def _columns(state: Any, one: Any, may_edit: Any) -> rx.Component:
                 ),
                 rx.cond(
                     of.hint != "",
-                    rx.el.button(
+                    button(
                         of.hint,
-                        type="button",
-                        class_name="btn linkish small",
-                        disabled=disabled,
+                        "linkish small",
+                        refused=refused,
                         on_click=state.set_policy(one.name, of.name, "hash"),
                     ),
                 ),
@@ -291,19 +286,17 @@ def _columns(state: Any, one: Any, may_edit: Any) -> rx.Component:
                     type="checkbox",
                     class_name="check",
                     checked=of.is_key,
-                    disabled=disabled,
                     on_change=state.toggle_key(one.name, of.name),
-                    custom_attrs={"aria-label": f"{of.name} is part of the key"},
+                    **unless(refused, **{"aria-label": f"{of.name} is part of the key"}),
                 )
             ),
             rx.el.td(
                 rx.el.select(
                     *(rx.el.option(label, value=key) for key, label in POLICIES),
                     value=of.policy,
-                    disabled=disabled,
                     on_change=lambda policy: state.set_policy(one.name, of.name, policy),
                     class_name="select auto small-select",
-                    custom_attrs={"aria-label": f"Policy of {of.name}"},
+                    **unless(refused, **{"aria-label": f"Policy of {of.name}"}),
                 )
             ),
         )

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import button
+from etlfabric_ui.components.elements import button, unless
 
 LIVE_MS = 1500
 """How often a page asks for changes of state: another window's stands in it within two seconds."""
@@ -65,15 +65,20 @@ def pager(shown: Any, back: Any, on: Any, has_back: Any, has_more: Any) -> rx.Co
 
 
 def choose(
-    label: str, value: Any, options: Sequence[tuple[str, str]], on_change: Any
+    label: str,
+    value: Any,
+    options: Sequence[tuple[str, str]],
+    on_change: Any,
+    *,
+    refused: Any = "",
 ) -> rx.Component:
-    """A select in a toolbar."""
+    """A select in a toolbar; `refused` is why nothing may be chosen."""
     return rx.el.select(
         *(rx.el.option(text, value=key) for key, text in options),
         value=value,
         on_change=on_change,
         class_name="select auto",
-        custom_attrs={"aria-label": label},
+        **unless(refused, **{"aria-label": label}),
     )
 
 

@@ -20,7 +20,7 @@ from etlfabric_ui.state.shell import Shell
 
 State: Any = PipelineStreams  # its attributes are Vars, which no type checker knows
 Head: Any = PipelineState
-MAY_EDIT = Shell.may_edit & ~State.stale
+READ_ONLY = editors_only(rx.cond(State.stale, strings.STALE, ""), strings.EDITORS_CHANGE_PIPELINES)
 
 
 def streams_tab() -> rx.Component:
@@ -41,7 +41,7 @@ def streams_tab() -> rx.Component:
     table = rx.el.div(
         rx.cond(State.receipt != "", rx.el.p(State.receipt, class_name="notice", role="status")),
         rx.cond(State.stale, _stale()),
-        stream_table(State, may_edit=MAY_EDIT, loads=True),
+        stream_table(State, refused=READ_ONLY, loads=True),
         rx.cond((State.edited > 0) | (State.refused.kind != ""), _edits()),
         class_name="stack loose",
     )
@@ -52,7 +52,7 @@ def streams_tab() -> rx.Component:
         stream_drawer(
             State,
             rx.cond(State.detail.name != State.reloading, _actions()),
-            may_edit=MAY_EDIT,
+            refused=READ_ONLY,
         ),
         dialog(
             State.reloading != "",
@@ -87,19 +87,21 @@ def _stale() -> rx.Component:
 
 def _actions() -> rx.Component:
     one = State.detail.name
-    return rx.cond(
-        Shell.may_edit,
-        rx.el.div(
-            button(rx.el.span("Run only ", one), icon_name="play", on_click=State.run_one(one)),
-            button(
-                "Load again from the start",
-                "danger",
-                icon_name="rotate-ccw",
-                on_click=State.ask_reload(one),
-            ),
-            class_name="foot-actions",
+    return rx.el.div(
+        button(
+            rx.el.span("Run only ", one),
+            icon_name="play",
+            refused=editors_only("", strings.EDITORS_RUN),
+            on_click=State.run_one(one),
         ),
-        rx.el.p(strings.EDITORS_CHANGE_PIPELINES, class_name="soft"),
+        button(
+            "Load again from the start",
+            "danger",
+            icon_name="rotate-ccw",
+            refused=editors_only("", strings.EDITORS_CHANGE_PIPELINES),
+            on_click=State.ask_reload(one),
+        ),
+        class_name="foot-actions",
     )
 
 

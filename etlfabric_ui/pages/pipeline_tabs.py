@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import button, icon, link_button, time
+from etlfabric_ui.components.elements import button, icon, link_button, time, unless
 from etlfabric_ui.components.form import name_field
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.schedule import schedule_fields
@@ -229,8 +229,8 @@ def _policy() -> rx.Component:
             id="policy",
             value=Head.policy,
             on_change=Head.set_schema_policy,
-            disabled=~Shell.may_edit,
             class_name="select auto",
+            **unless(editors_only("", strings.EDITORS_CHANGE_PIPELINES)),
         ),
         class_name="row",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import button, link_button
+from etlfabric_ui.components.elements import button, link_button, unless
 from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.modal import dialog
 from etlfabric_ui.components.panels import empty, loads, no_match
@@ -98,8 +98,7 @@ def _tick(label: str, on: Any, on_change: Any) -> rx.Component:
         class_name="check",
         checked=on,
         on_change=on_change,
-        title=editors_only("", strings.EDITORS_SELECT),
-        custom_attrs={"aria-label": label, "aria-disabled": editors_only("false", "true")},
+        **unless(editors_only("", strings.EDITORS_SELECT), **{"aria-label": label}),
     )
 
 

@@ -201,6 +201,13 @@ def enter(page: Page, member: Member, path: str) -> None:
     page.goto(path)
 
 
+def cookie_of(page: Page) -> str:
+    """The session of whoever is signed in."""
+    return next(
+        str(one.get("value")) for one in page.context.cookies() if one.get("name") == COOKIE
+    )
+
+
 def copied(page: Page) -> str:
     """What the clipboard holds."""
     page.context.grant_permissions(["clipboard-read"])

@@ -22,18 +22,14 @@ from benchmarks.ui_socket import PanelSocket
 from etlfabric_dagster import aio, queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
-from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import connections, dbt_models, runs
+from etlfabric_dagster.services import connections, dbt_models
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_dagster.testing import SandboxServer
 from etlfabric_ui.state.dbt_models import DbtModelsState
-from etlfabric_ui.state.guards import COOKIE
-from etlfabric_ui.state.run import RunState
-from tests.browser.conftest import PASSWORD, Member, Panel, Witness, add_member, sign_in
+from tests.browser.conftest import PASSWORD, Panel, Witness, cookie_of
 from tests.browser.promises import serious
 from tests.browser.test_models import write
 from tests.test_api.mailbox import letters, token_in
-from tests.test_services.ended_runs import end_run
 
 WORKER = "journey@test"
 PATIENCE_S = 300  # imports take long on a busy machine
@@ -150,42 +146,6 @@ def test_from_sign_up_to_rows_by_keyboard_and_to_a_dbt_model_that_a_viewer_canno
     other.close()
     assert "Editors can do this; you are viewer" in refused
     assert "stg_orders" in aio.run(stored_text(org))
-
-
-def test_a_viewer_sees_why_they_may_not_act_and_is_refused_by_the_server(
-    page: Page, panel: Panel, member: Member
-) -> None:
-    run_id = str(aio.run(end_run(member.org, RunStatus.SUCCEEDED)))
-    sign_in(page, add_member("viewer", member.org))
-    path = f"/o/{member.org}/runs/{run_id}"
-    page.goto(path)
-
-    retry = page.get_by_role("button", name="Retry")
-    expect(retry).to_have_attribute("aria-disabled", "true")
-    expect(retry).to_have_attribute("title", "Editors can start runs.")
-    page.goto(f"/o/{member.org}/runs")
-    tick = page.get_by_label(re.compile("^Select run"))
-    expect(tick).to_have_attribute("title", "Editors can retry and cancel runs.")
-    tick.focus()
-    page.keyboard.press("Space")
-    expect(tick).to_have_attribute("aria-disabled", "true")
-    expect(tick).not_to_be_checked()
-    answer = aio.run(raise_retry(panel, cookie_of(page), path, member.org, run_id))
-    assert "Editors can do this; you are viewer" in answer
-    assert aio.run(count_runs(member.org)) == 1
-
-
-async def raise_retry(panel: Panel, cookie: str, path: str, org: str, run_id: str) -> str:
-    """The event, as a client sends it that cares nothing for the page."""
-    query = {"org_slug": org, "run_id": run_id}
-    async with PanelSocket(panel.api, panel.url, cookie, path, query) as socket:
-        await socket.send(f"{RunState.get_full_name()}.retry")
-        return " ".join(socket.received)
-
-
-async def count_runs(org: str) -> int:
-    async with org_scope(OPERATOR, org) as scope:
-        return len((await runs.list_runs(scope)).items)
 
 
 def reach(target: Locator) -> None:
@@ -350,7 +310,13 @@ def they_read_the_dbt_model_and_find_nothing_to_edit(page: Page, org: str) -> No
     expect(save).to_have_attribute("aria-disabled", "true")
     expect(save).to_have_attribute("title", "Editors can write dbt models.")
     page.goto(f"/o/{org}/pipelines/postgresql")
-    expect(page.get_by_label("Load orders", exact=True)).to_be_disabled()
+    mode = page.get_by_label("Load mode of orders")
+    mode.focus()
+    page.keyboard.press("ArrowDown")
+    for field in (mode, page.get_by_label("Load orders", exact=True)):
+        expect(field).to_have_attribute("aria-disabled", "true")
+        expect(field).to_have_attribute("title", "Editors can change pipelines.")
+    expect(mode).to_have_value("incremental")
     run = page.get_by_role("button", name="Run now")
     expect(run).to_have_attribute("aria-disabled", "true")
 
@@ -367,7 +333,3 @@ async def forged_save(panel: Panel, cookie: str, org: str) -> str:
 async def stored_text(org: str) -> str:
     async with org_scope(OPERATOR, org) as scope:
         return (await dbt_models.get(scope, MODEL)).content or ""
-
-
-def cookie_of(page: Page) -> str:
-    return next(one["value"] for one in page.context.cookies() if one["name"] == COOKIE)
