@@ -42,7 +42,8 @@ UNTOLD = """() => { const found = [];
       found.push(`not seen: ${one.outerHTML.slice(0, 80)}`); }
   for (const lane of document.querySelectorAll('.spark, .durations, .time-line .line')) {
     const looks = {};
-    for (const one of lane.querySelectorAll('i')) looks[one.className] = look(one);
+    for (const one of lane.querySelectorAll('i'))
+      looks[one.className.replace(/css-\\S+/, '')] = look(one);
     const all = Object.values(looks);
     if (new Set(all).size < all.length) found.push(`alike: ${Object.keys(looks)}`); }
   for (const one of document.querySelectorAll('.badge, .state-icon'))

@@ -97,12 +97,6 @@ OTHERS = [
 ]
 
 
-SHOW_STATES = (
-    *(routes.OVERVIEW, routes.PIPELINES, routes.PIPELINE),
-    *(routes.RUNS, routes.RUN, routes.SCHEDULES),
-)
-
-
 @dataclass(frozen=True)
 class Furnished:
     """An org with something on each page."""
@@ -174,9 +168,7 @@ def test_page_holds_what_every_page_promises(
 
     faults = moved(page) + shape(page)
     at_first = offered(page)
-    faults += kept(page)
-    if route in SHOW_STATES:
-        faults += without_colors(page) + zoomed(page, at_first)
+    faults += kept(page) + without_colors(page) + zoomed(page, at_first)
     faults += [f"order: {one}" for one in page.evaluate(OUT_OF_ORDER)]
     for width in OTHER_WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
@@ -310,8 +302,9 @@ def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
 def test_door_holds_what_every_page_promises(page: Page, route: str) -> None:
     page.goto(route)
     drawn(page)
+    at_first = offered(page)
 
-    assert shape(page) + kept(page) == []
+    assert shape(page) + kept(page) + without_colors(page) + zoomed(page, at_first) == []
 
 
 def shape(page: Page) -> list[str]:
