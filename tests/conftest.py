@@ -4,6 +4,7 @@ network.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import tempfile
@@ -15,6 +16,8 @@ for _name in [name for name in os.environ if name.startswith("ETLFABRIC_")]:
     del os.environ[_name]
 os.environ["ETLFABRIC_HOME"] = str(_HOME)  # before anything imports the settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # children would compile their imports every time
+
+gc.disable()  # until all that stays is imported: see `pytest_collection_finish`
 
 import asyncio  # noqa: E402
 import itertools  # noqa: E402
@@ -59,6 +62,12 @@ DO $$ DECLARE name text; BEGIN
 END $$
 """
 PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw", "etlfabric"
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the collector does not look through it again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from etlfabric_dagster import collector
+
 _PACKAGE = "etlfabric_dagster.cli"
 
 
@@ -39,7 +41,8 @@ class LazyGroup(TyperGroup):
     def load(self, name: str) -> Any:
         """Import the command and put it in its stand-in's place."""
         one = self.deferred[name]
-        found = getattr(import_module(f"{_PACKAGE}.{one.module}"), one.name)
+        with collector.paused():
+            found = getattr(import_module(f"{_PACKAGE}.{one.module}"), one.name)
         self.commands[name] = _as_click(found, name)
         return self.commands[name]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -23,8 +22,7 @@ def worker(
     ] = None,
 ) -> None:
     """Execute runs, or interactive work, until SIGTERM; starts its own sandbox server."""
-    foreground.require_ready()
-    import_module(foreground.MODULES["worker"]).main(queue.value, slots)
+    foreground.load("worker").main(queue.value, slots)
 
 
 def scheduler() -> None:

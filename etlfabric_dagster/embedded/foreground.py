@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from types import ModuleType
 
 import psycopg
 
+from etlfabric_dagster import collector
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.embedded import external
 from etlfabric_dagster.embedded.migrate import require_fitting_keys
@@ -35,8 +37,14 @@ def command(name: str, *options: str) -> tuple[str, ...]:
 
 def run(name: str) -> None:
     """Serve until SIGTERM. Blocking. Raises what `require_ready` does."""
+    load(name).main()
+
+
+def load(name: str) -> ModuleType:
+    """What the command runs, on a host that can. Raises what `require_ready` does."""
     require_ready()
-    import_module(MODULES[name]).main()
+    with collector.paused():
+        return import_module(MODULES[name])
 
 
 def require_ready() -> None:

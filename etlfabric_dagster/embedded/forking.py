@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import BinaryIO
 
+from etlfabric_dagster import collector
 from etlfabric_dagster.config import reload_settings
 from etlfabric_dagster.embedded import foreground, kernel
 
@@ -40,7 +41,8 @@ class Nursery:
             return False
         name = self._pending.pop(0)
         try:
-            importlib.import_module(name)
+            with collector.paused():
+                importlib.import_module(name)
         except Exception:
             self._failed.add(name)
         return True

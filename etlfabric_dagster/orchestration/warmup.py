@@ -4,13 +4,13 @@ the pages and no run waits for a lazy import. Opens no connection of the install
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
 
+from etlfabric_dagster import collector
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import attempts
 from etlfabric_dagster.orchestration.definitions import build_definitions
@@ -22,10 +22,10 @@ from etlfabric_dagster.schemas.streams import LoadMode
 def before_fork(**_: Any) -> None:
     """Warm the parent. Never fails a start."""
     try:
-        run_once()
+        with collector.paused():
+            run_once()
     except Exception as exc:
         log.warning("worker.not_warm", error=str(exc)[:200])
-    gc.collect()
 
 
 def run_once() -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import os
 import selectors
 import shutil
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from etlfabric_dagster import collector
 from etlfabric_dagster.errors import FabricError, SandboxError
 from etlfabric_dagster.sandbox import child, jobs, leash, limits
 from etlfabric_dagster.schemas.jobs import FailedEvent
@@ -76,10 +76,9 @@ class Server:
         """
         with self._only_one(), self._woken_by_signals() as wakeup:
             self._prepare_folder()
-            jobs.warm()
+            with collector.paused():  # children share these pages
+                jobs.warm()
             self._own = set(_children())
-            gc.collect()
-            gc.freeze()  # children share these pages
             with self._listening() as listener:
                 sys.stdout.write(f"sandbox ready {os.getpid()}\n")
                 sys.stdout.flush()

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from etlfabric_dagster import logs
+from etlfabric_dagster import collector, logs
 from etlfabric_dagster.config import settings
 from etlfabric_ui import routes
 from etlfabric_ui.server import build
@@ -58,7 +58,8 @@ def backend() -> ASGIApp:
     environment.REFLEX_UPLOADED_FILES_DIR.set(home / "uploads")
     os.environ["REFLEX_DIR"] = str(home / "reflex")
     os.chdir(Path(__file__).parent)  # where Reflex finds rxconfig.py
-    from etlfabric_ui.app import app  # noqa: PLC0415 - reads what is set above
+    with collector.paused():
+        from etlfabric_ui.app import app  # noqa: PLC0415 - reads what is set above
 
     return app()
 
