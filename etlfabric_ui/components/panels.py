@@ -10,6 +10,12 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, copy_button, icon, link_button
 
+MARKS = {
+    "red": ("circle-x", "failed"),
+    "amber": ("triangle-alert", "warning"),
+    "": ("circle-check", "succeeded"),
+}
+
 
 def skeleton(lines: int = 8) -> rx.Component:
     """Rows in grey, after 200 ms; nothing moves."""
@@ -54,18 +60,27 @@ def problem_panel(problem: Any, retry: Any = None, overview: Any = "") -> rx.Com
     )
 
 
-def refusal(problem: Any) -> rx.Component:
-    """A `Problem` of a part of the page, which has nothing to press."""
+def notice(kind: str, message: Any, *actions: rx.Component, remedy: Any = "") -> rx.Component:
+    """What stands where it matters, with its way out: a failure (`red`), a doubt (`amber`), or
+    what went well (“”), which is said without haste.
+    """
+    name, state = MARKS[kind]
     return rx.el.div(
-        rx.el.span(icon("circle-x"), class_name="state-icon failed"),
+        rx.el.span(icon(name), class_name=f"state-icon {state}"),
         rx.el.div(
-            rx.el.p(problem.message, class_name="strong"),
-            rx.cond(problem.remedy != "", rx.el.p(problem.remedy)),
+            rx.el.p(message, class_name="strong"),
+            rx.cond(rx.Var.create(remedy) != "", rx.el.p(remedy)),
+            *([rx.el.div(*actions, class_name="actions")] if actions else []),
             class_name="grow",
         ),
-        class_name="notice red",
-        role="alert",
+        class_name=f"notice {kind}".strip(),
+        role="alert" if kind else "status",
     )
+
+
+def refusal(problem: Any, *actions: rx.Component) -> rx.Component:
+    """A `Problem` of a part of the page."""
+    return notice("red", problem.message, *actions, remedy=problem.remedy)
 
 
 def copies(problem: Any) -> rx.Component:

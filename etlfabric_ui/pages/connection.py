@@ -19,7 +19,7 @@ from etlfabric_ui.components.elements import (
 from etlfabric_ui.components.form import fold, schema_field
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.modal import typed_name
-from etlfabric_ui.components.panels import copies, empty, loads
+from etlfabric_ui.components.panels import copies, empty, loads, refusal
 from etlfabric_ui.components.tables import differences, pager, table
 from etlfabric_ui.components.tabs import tab_bar
 from etlfabric_ui.pages.framed import editors_only, framed
@@ -97,23 +97,15 @@ def _sentence() -> rx.Component:
         ),
         rx.cond(
             State.verdict.kind != "",
-            rx.el.div(
-                state_icon("failed", label=False),
-                rx.el.div(
-                    rx.el.p(State.verdict.message, class_name="strong"),
-                    rx.el.p(State.verdict.remedy),
-                    editors_only(
-                        rx.el.div(
-                            link_button(State.verdict.action, State.verdict.href),
-                            copies(State.verdict),
-                            class_name="actions",
-                        ),
-                        rx.fragment(),
+            refusal(
+                State.verdict,
+                editors_only(
+                    rx.fragment(
+                        link_button(State.verdict.action, State.verdict.href),
+                        copies(State.verdict),
                     ),
-                    class_name="grow",
+                    rx.fragment(),
                 ),
-                class_name="notice red",
-                role="alert",
             ),
         ),
         class_name="stack",

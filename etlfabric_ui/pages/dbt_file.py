@@ -8,10 +8,11 @@ import reflex as rx
 
 from etlfabric_ui import routes
 from etlfabric_ui.components.editor import SqlEditor, asks
-from etlfabric_ui.components.elements import button, icon, link_button
+from etlfabric_ui.components.elements import button, icon
+from etlfabric_ui.components.panels import notice
 from etlfabric_ui.components.results import closes, diff_table
 from etlfabric_ui.copy import models as copy
-from etlfabric_ui.pages.dbt_panels import panels
+from etlfabric_ui.pages.dbt_panels import panels, sql_refusal
 from etlfabric_ui.state.dbt_models import DbtModelsState
 from etlfabric_ui.state.dbt_panels import DbtPanelsState
 from etlfabric_ui.state.shell import Shell
@@ -130,51 +131,18 @@ def _notes() -> rx.Component:
             State.note != "", rx.el.p(icon("info"), State.note, class_name="row", role="status")
         ),
         rx.cond(State.conflict != "", _conflict()),
-        rx.cond(State.error.kind != "", _error_panel(State.error, State.error_line)),
-    )
-
-
-def _error_panel(error: Any, line: Any) -> rx.Component:
-    """What is wrong with the SQL, leading to its line."""
-    return rx.el.div(
-        rx.el.span(icon("circle-x"), class_name="state-icon failed"),
-        rx.el.div(
-            rx.el.p(error.message, class_name="strong"),
-            rx.cond(error.remedy != "", rx.el.p(error.remedy)),
-            rx.el.div(
-                rx.cond(
-                    line > 0,
-                    button(
-                        f"Go to line {line}",
-                        custom_attrs=asks("line", line=line),
-                    ),
-                ),
-                rx.cond(error.href != "", link_button(error.action, error.href)),
-                class_name="actions",
-            ),
-            class_name="grow",
-        ),
-        class_name="notice red",
-        role="alert",
+        rx.cond(State.error.kind != "", sql_refusal(State.error, State.error_line)),
     )
 
 
 def _conflict() -> rx.Component:
-    return rx.el.div(
-        rx.el.span(icon("triangle-alert"), class_name="state-icon warning"),
-        rx.el.div(
-            rx.el.p(State.conflict, class_name="strong"),
-            rx.el.p("Compare, then save."),
-            rx.el.div(
-                button(copy.COMPARE, "primary", custom_attrs=asks("compare")),
-                button(copy.SAVE_OVER, custom_attrs=asks("save", base=State.theirs_version)),
-                button(copy.TAKE_THEIRS, on_click=State.take_theirs),
-                class_name="actions",
-            ),
-            class_name="grow",
-        ),
-        class_name="notice amber",
-        role="alert",
+    return notice(
+        "amber",
+        State.conflict,
+        button(copy.COMPARE, "primary", custom_attrs=asks("compare")),
+        button(copy.SAVE_OVER, custom_attrs=asks("save", base=State.theirs_version)),
+        button(copy.TAKE_THEIRS, on_click=State.take_theirs),
+        remedy="Compare, then save.",
     )
 
 

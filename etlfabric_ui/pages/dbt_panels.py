@@ -7,8 +7,8 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui.components.editor import asks
-from etlfabric_ui.components.elements import badge, button, icon, state_icon, time
-from etlfabric_ui.components.panels import loads
+from etlfabric_ui.components.elements import badge, button, link_button, state_icon, time
+from etlfabric_ui.components.panels import loads, refusal
 from etlfabric_ui.components.results import diff_table, result_table
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.copy import models as copy
@@ -34,7 +34,7 @@ def panels() -> rx.Component:
             class_name="tabs",
             custom_attrs={"aria-label": "Results"},
         ),
-        rx.cond(State.error.kind != "", _error()),
+        rx.cond(State.error.kind != "", sql_refusal(State.error, State.error_line)),
         loads(
             State.loaded,
             State.problem,
@@ -55,26 +55,12 @@ def panels() -> rx.Component:
     )
 
 
-def _error() -> rx.Component:
-    return rx.el.div(
-        rx.el.span(icon("circle-x"), class_name="state-icon failed"),
-        rx.el.div(
-            rx.el.p(State.error.message, class_name="strong"),
-            rx.cond(State.error.remedy != "", rx.el.p(State.error.remedy)),
-            rx.cond(
-                State.error_line > 0,
-                rx.el.div(
-                    button(
-                        f"Go to line {State.error_line}",
-                        custom_attrs=asks("line", line=State.error_line),
-                    ),
-                    class_name="actions",
-                ),
-            ),
-            class_name="grow",
-        ),
-        class_name="notice red",
-        role="alert",
+def sql_refusal(error: Any, line: Any) -> rx.Component:
+    """What is wrong with the SQL, leading to its line."""
+    return refusal(
+        error,
+        rx.cond(line > 0, button(f"Go to line {line}", custom_attrs=asks("line", line=line))),
+        rx.cond(error.href != "", link_button(error.action, error.href)),
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import badge, button, link_button, state_icon, time
+from etlfabric_ui.components.elements import badge, button, link_button, time
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.modal import typed_name
-from etlfabric_ui.components.panels import loads
+from etlfabric_ui.components.panels import loads, refusal
 from etlfabric_ui.components.tables import LIVE_MS, ticker
 from etlfabric_ui.components.tabs import tab_bar
 from etlfabric_ui.pages.framed import editors_only, framed
@@ -106,18 +106,8 @@ def _sentence() -> rx.Component:
 
 
 def _failure() -> rx.Component:
-    return rx.el.div(
-        state_icon("failed", label=False),
-        rx.el.div(
-            rx.el.p(State.failure.message, class_name="strong"),
-            rx.cond(State.failure.remedy != "", rx.el.p(State.failure.remedy)),
-            rx.el.div(
-                link_button(State.failure.action, State.failure.href),
-                rx.cond(State.pending > 0, link_button("Review change", f"{HERE}?tab=changes")),
-                class_name="actions",
-            ),
-            class_name="grow",
-        ),
-        class_name="notice red",
-        role="alert",
+    return refusal(
+        State.failure,
+        link_button(State.failure.action, State.failure.href),
+        rx.cond(State.pending > 0, link_button("Review change", f"{HERE}?tab=changes")),
     )

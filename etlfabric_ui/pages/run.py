@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import badge, button, icon, link_button, state_icon
 from etlfabric_ui.components.frame import heading, titled
-from etlfabric_ui.components.panels import copies, loads
+from etlfabric_ui.components.panels import copies, loads, notice, refusal
 from etlfabric_ui.components.tables import ticker
 from etlfabric_ui.pages.framed import editors_only, framed
 from etlfabric_ui.pages.run_log import log
@@ -160,42 +160,24 @@ def _ticking(moment: Any, kind: str) -> rx.Component:
 def _failed() -> rx.Component:
     """The error and its way out; the log below stands at its first error."""
     retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry)
-    return rx.el.div(
-        rx.el.span(icon("circle-x"), class_name="state-icon failed"),
-        rx.el.div(
-            rx.el.p(State.error.message, class_name="strong"),
-            rx.cond(State.error.remedy != "", rx.el.p(State.error.remedy)),
-            rx.el.div(
-                rx.cond(
-                    State.error.href != "",
-                    link_button(State.error.action, State.error.href, "primary"),
-                ),
-                copies(State.error),
-                editors_only(retry, button("Retry", refused="Editors can start runs.")),
-                class_name="actions",
-            ),
-            class_name="grow stack tight",
+    return refusal(
+        State.error,
+        rx.cond(
+            State.error.href != "", link_button(State.error.action, State.error.href, "primary")
         ),
-        class_name="notice red",
-        role="alert",
+        copies(State.error),
+        editors_only(retry, button("Retry", refused=strings.EDITORS_RUN)),
     )
 
 
 def _first() -> rx.Component:
     """After the first good run of an org: what to do with the data."""
-    return rx.el.div(
-        rx.el.span(icon("circle-check"), class_name="state-icon succeeded"),
-        rx.el.div(
-            rx.el.p(State.first, class_name="strong"),
-            rx.el.div(
-                link_button("Browse the data", f"/o/{Shell.org}/data", "primary"),
-                link_button("Write a dbt model", f"/o/{Shell.org}/dbt-models"),
-                link_button("Invite a colleague", f"/o/{Shell.org}/settings/members"),
-                class_name="actions",
-            ),
-            class_name="grow stack tight",
-        ),
-        class_name="notice",
+    return notice(
+        "",
+        State.first,
+        link_button("Browse the data", f"/o/{Shell.org}/data", "primary"),
+        link_button("Write a dbt model", f"/o/{Shell.org}/dbt-models"),
+        link_button("Invite a colleague", f"/o/{Shell.org}/settings/members"),
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import reflex as rx
 
-from etlfabric_dagster.errors import FabricError
 from etlfabric_dagster.schemas.dbt_models import TableResult
 from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.services import data, dbt_models, lineage
@@ -15,9 +14,9 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.state import results
-from etlfabric_ui.state.base import PageState
+from etlfabric_ui.state.asking import AskingState, answer
 from etlfabric_ui.state.dbt_models import completions_of
-from etlfabric_ui.state.guards import Visit, guarded, problem_of
+from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.views.data import Cell, ColumnHead, Completion
 from etlfabric_ui.views.shared import Problem
 
@@ -25,7 +24,7 @@ MOST_ROWS = 1_000
 SHOWN = 100
 
 
-class QueryState(PageState, rx.State):
+class QueryState(AskingState, rx.State):
     """The SQL tab. It is of the org, not of the table beside which it stands."""
 
     completions: list[Completion] = []
@@ -34,7 +33,6 @@ class QueryState(PageState, rx.State):
     rows: list[list[Cell]] = []
     said: str = ""
     _answer: list[list[Any]] = []
-    _asked: int = 0
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -53,29 +51,13 @@ class QueryState(PageState, rx.State):
     async def run(self, visit: Visit, sql: str) -> Any:
         """Rows of a select, as the read-only login."""
         async with self:
-            self._asked += 1
-            number, self.busy, self.problem = self._asked, "query", Problem()
+            number = self._begin("query")
         began = time.perf_counter()
-        found = refused = None
-        try:
-            found = await dbt_models.query(visit.actor, visit.org, sql, limit=MOST_ROWS)
-        except FabricError as exc:
-            refused = exc
+        asked = dbt_models.query(visit.actor, visit.org, sql, limit=MOST_ROWS)
+        found, refused = await answer(asked)
         async with self:
-            if number != self._asked:
-                return
-            self.busy = ""
-            if refused is not None:
-                self.problem = problem_of(refused)
-            elif found is not None:
+            if self._ended(number, refused) and found is not None:
                 self._show(found, formats.duration(time.perf_counter() - began))
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def stop(self, _visit: Visit) -> None:
-        """Wait no longer; the statement itself ends by its time limit."""
-        self._asked += 1
-        self.busy = ""
 
     @rx.event
     @guarded(Role.VIEWER)

@@ -23,7 +23,8 @@ from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import formats, routes
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.state import diffs, results
-from etlfabric_ui.state.base import PageState, moment
+from etlfabric_ui.state.asking import AskingState, answer
+from etlfabric_ui.state.base import moment
 from etlfabric_ui.state.dbt_models import NODE_STATES, DbtModelsState, href_of, path_in
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
 from etlfabric_ui.views.data import Cell, ColumnHead, DiffRow, LinkRow, TestRow, VersionRow
@@ -41,7 +42,7 @@ TEST_STATES = {
 }
 
 
-class DbtPanelsState(PageState, rx.State):
+class DbtPanelsState(AskingState, rx.State):
     """What is known about the open file. Errors of its SQL are told beside the result."""
 
     panel: str = "preview"
@@ -64,7 +65,6 @@ class DbtPanelsState(PageState, rx.State):
     diff_of: str = ""
     used_by: list[LinkRow] = []
     _shown: list[list[Any]] = []
-    _asked: int = 0
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -87,51 +87,38 @@ class DbtPanelsState(PageState, rx.State):
     @guarded(Role.VIEWER)
     async def preview(self, visit: Visit, text: str) -> Any:
         """First rows of the model with the editor's text, read-only."""
-        number, path = await self._begin("preview")
+        number, path = await self._open("preview")
         began = time.perf_counter()
-        found = refused = None
-        try:
-            found = await dbt_models.preview(visit.actor, visit.org, path, limit=ROWS, content=text)
-        except FabricError as exc:
-            refused = exc
+        asked = dbt_models.preview(visit.actor, visit.org, path, limit=ROWS, content=text)
+        found, refused = await answer(asked)
         async with self:
-            if number != self._asked:  # stopped, or asked anew
+            if not self._ended(number):
                 return
             if found is not None:
                 self.columns, self.rows = results.heads(found.columns), results.cells(found)
                 self._shown = [list(row) for row in found.rows]
                 self.said = _said(found, time.perf_counter() - began)
-            await self._end(refused)
+            await self._tell(refused)
 
     @rx.event(background=True)
     @guarded(Role.VIEWER)
     async def compile(self, visit: Visit, text: str) -> Any:
         """The SQL that Postgres gets for the editor's text."""
-        number, path = await self._begin("compiled")
-        found = refused = None
-        try:
-            found = await dbt_models.compiled(visit.actor, visit.org, path, content=text)
-        except FabricError as exc:
-            refused = exc
+        number, path = await self._open("compiled")
+        asked = dbt_models.compiled(visit.actor, visit.org, path, content=text)
+        found, refused = await answer(asked)
         async with self:
-            if number != self._asked:
+            if not self._ended(number):
                 return
             if found is not None:
                 self.compiled = found.compiled_sql.strip()
-            await self._end(refused)
+            await self._tell(refused)
 
     @rx.event
     @guarded(Role.VIEWER)
     async def clear(self, _visit: Visit) -> None:
         """What was wrong with the text before."""
         self.error, self.error_line = Problem(), 0
-
-    @rx.event
-    @guarded(Role.VIEWER)
-    async def stop(self, _visit: Visit) -> None:
-        """Wait no longer; the statement itself ends by its time limit."""
-        self._asked += 1
-        self.busy = ""
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -153,22 +140,17 @@ class DbtPanelsState(PageState, rx.State):
     @guarded(Role.VIEWER)
     async def show_failing(self, visit: Visit, unique_id: str) -> Any:
         """Rows that a test finds now."""
-        number, path = await self._begin("failing")
-        found = refused = None
-        try:
-            found = await dbt_tests.failing_rows(
-                visit.actor, visit.org, path, unique_id, limit=FAILING_ROWS
-            )
-        except FabricError as exc:
-            refused = exc
+        number, path = await self._open("failing")
+        asked = dbt_tests.failing_rows(visit.actor, visit.org, path, unique_id, limit=FAILING_ROWS)
+        found, refused = await answer(asked)
         async with self:
-            if number != self._asked:
+            if not self._ended(number):
                 return
             if found is not None:
                 self.failing_columns = results.heads(found.columns)
                 self.failing_rows = results.cells(found)
                 self.failing_of = next((t.name for t in self.tests if t.id == unique_id), "")
-            await self._end(refused)
+            await self._tell(refused)
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -180,31 +162,28 @@ class DbtPanelsState(PageState, rx.State):
     @guarded(Role.EDITOR)
     async def add_test(self, visit: Visit, form: dict[str, Any]) -> Any:
         """Write the test into the YAML file beside the model."""
-        number, path = await self._begin("test")
+        number, path = await self._open("test")
         async with self:
             kind = self.test_kind  # the form shows it a moment late, after the last choice
         values = tuple(v.strip() for v in str(form.get("values", "")).split(",") if v.strip())
-        file = refused = None
-        try:
-            file = await dbt_test_files.add(
-                visit.actor,
-                visit.org,
-                path,
-                str(form.get("column", "")).strip(),
-                kind,
-                values=values,
-                to=str(form.get("to", "")).strip(),
-                field=str(form.get("field", "")).strip(),
-            )
-        except FabricError as exc:
-            refused = exc
+        asked = dbt_test_files.add(
+            visit.actor,
+            visit.org,
+            path,
+            str(form.get("column", "")).strip(),
+            kind,
+            values=values,
+            to=str(form.get("to", "")).strip(),
+            field=str(form.get("field", "")).strip(),
+        )
+        file, refused = await answer(asked)
         async with self:
-            if number != self._asked:
+            if not self._ended(number):
                 return
             if file is not None:
                 self.test_note = copy.TEST_ADDED.format(path=file.path)
                 await self._read(visit)
-            await self._end(refused)
+            await self._tell(refused)
 
     @rx.event
     @guarded(Role.VIEWER)
@@ -223,33 +202,26 @@ class DbtPanelsState(PageState, rx.State):
     @guarded(Role.EDITOR)
     async def restore(self, visit: Visit, version: str) -> Any:
         """Store an older version again, as a new one."""
-        number, path = await self._begin("restore")
-        refused = None
-        try:
-            await dbt_models.restore(visit.actor, visit.org, path, _uuid(version), draft=True)
-        except FabricError as exc:
-            refused = exc
+        number, path = await self._open("restore")
+        _, refused = await answer(_restored(visit, path, version))
         async with self:
-            if number != self._asked:
+            if not self._ended(number):
                 return None
             self.diff, self.diff_of = [], ""
             await self._read(visit)
-            await self._end(refused)
+            await self._tell(refused)
         return DbtModelsState.load
 
-    async def _begin(self, what: str) -> tuple[int, str]:
-        """Under way; returns the number of what is asked, and the file."""
+    async def _open(self, what: str) -> tuple[int, str]:
+        """Its panel is shown while it is under way; the number of what is asked, and the file."""
         async with self:
-            self.busy, self.problem, self.error = what, Problem(), Problem()
-            self.error_line, self.test_note = 0, ""
+            self.error, self.error_line, self.test_note = Problem(), 0, ""
             if what in KEYS:
                 self.panel = what
-            self._asked += 1
-            return self._asked, self.path
+            return self._begin(what), self.path
 
-    async def _end(self, refused: FabricError | None) -> None:
-        """Done or refused; the editor underlines the line that the refusal names."""
-        self.busy = ""
+    async def _tell(self, refused: FabricError | None) -> None:
+        """Beside the result; the editor underlines the line that the refusal names."""
         if refused is not None:
             self.error = problem_of(refused)
             if refused.where.get("path") in (None, self.path):
@@ -286,6 +258,10 @@ class DbtPanelsState(PageState, rx.State):
         self.tests, self.versions, self.diff, self.used_by = [], [], [], []
         self.failing_of = self.diff_of = self.test_note = self.busy = ""
         self._asked += 1
+
+
+async def _restored(visit: Visit, path: str, version: str) -> None:
+    await dbt_models.restore(visit.actor, visit.org, path, _uuid(version), draft=True)
 
 
 def _said(found: TableResult, seconds: float) -> str:
