@@ -193,7 +193,14 @@
   document.addEventListener("click", (event) => {
     if (event.target.closest(".side a")) document.body.classList.remove("menu-open");
     const refused = event.target.closest('[aria-disabled="true"]');
-    if (refused) { event.preventDefault(); event.stopImmediatePropagation(); }
+    const again = event.detail > 1 && event.target.closest(".btn:is(.primary, .danger, [type=submit])");
+    if (refused || again) { event.preventDefault(); event.stopImmediatePropagation(); }
+  }, true);
+  const sent = new WeakMap(); // form → when
+  document.addEventListener("submit", (event) => { // pressed twice makes one object
+    const before = sent.get(event.target) ?? -Infinity;
+    sent.set(event.target, event.timeStamp);
+    if (event.timeStamp - before < 500) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
   for (const kind of ["mousedown", "keydown"]) { // a list that may not be chosen from does not open either
     document.addEventListener(kind, (event) => {

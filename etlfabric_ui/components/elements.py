@@ -72,14 +72,15 @@ def button(
     )
 
 
-def unless(refused: Any, **attrs: Any) -> dict[str, Any]:
+def unless(refused: Any, title: Any = "", **attrs: Any) -> dict[str, Any]:
     """Props of a field that, for the reason `refused`, is read and not chosen from or ticked.
 
-    Like a button it stays in the tab order and says why; `panel.js` lets nothing change it.
+    Like a button it stays in the tab order and says why; `panel.js` lets nothing change it. Else
+    it says `title`.
     """
     reason = rx.Var.create(refused)
     state = {"aria-disabled": rx.cond(reason, "true", "false")}
-    return {"title": reason, "custom_attrs": {**attrs, **state}}
+    return {"title": rx.cond(reason, reason, title), "custom_attrs": {**attrs, **state}}
 
 
 def copy_button(text: Any, label: Text = "Copy") -> rx.Component:

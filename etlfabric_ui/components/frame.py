@@ -308,6 +308,7 @@ def _switcher(props: FrameProps, current: str) -> rx.Component:
                 rx.menu.item(strings.CREATE_ORG, on_select=rx.redirect(routes.NEW_ORG)),
                 width="264px",
             ),
+            modal=False,  # the page behind stays in the tree that readers hear
         ),
         class_name="orgs",
     )
@@ -348,6 +349,7 @@ def _person(props: FrameProps, current: str) -> rx.Component:
                 rx.menu.item("Sign out", custom_attrs={"data-do": "sign-out"}),
                 width="240px",
             ),
+            modal=False,  # the page behind stays in the tree that readers hear
         ),
         class_name="foot",
     )

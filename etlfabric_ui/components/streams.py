@@ -158,12 +158,16 @@ def _row_mode(state: Any, row: Any, refused: Any) -> rx.Component:
     return rx.el.select(
         rx.foreach(
             row.modes,
-            lambda mode: rx.el.option(rx.match(mode, *LABELS.items(), mode), value=mode),
+            lambda mode: rx.el.option(rx.match(mode, *NAMES, mode), value=mode),
         ),
         value=row.mode,
         on_change=lambda mode: state.set_mode(row.name, mode),
         class_name="select",
-        **unless(refused, **{"aria-label": f"Load mode of {row.name}"}),
+        **unless(
+            refused,
+            rx.match(row.mode, *LABELS.items(), ""),
+            **{"aria-label": f"Load mode of {row.name}"},
+        ),
     )
 
 

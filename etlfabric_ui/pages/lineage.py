@@ -181,8 +181,11 @@ def _graph() -> rx.Component:
     def node(one: Any) -> rx.Component:
         return rx.el.button(
             state_icon(one.state),
-            rx.el.span(one.shown, class_name="grow name"),
-            rx.cond(one.fresh.iso != "", rx.el.span(time(one.fresh), class_name="soft small")),
+            rx.el.span(
+                rx.el.span(one.shown, class_name="name"),
+                rx.cond(one.fresh.iso != "", rx.el.span(time(one.fresh), class_name="soft small")),
+                class_name="what",
+            ),
             type="button",
             title=one.name,
             on_click=State.open(one.id),

@@ -9,7 +9,15 @@ import reflex as rx
 
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal
-from etlfabric_ui.components.elements import badge, button, link_button, search, state_icon, time
+from etlfabric_ui.components.elements import (
+    badge,
+    button,
+    icon,
+    link_button,
+    search,
+    state_icon,
+    time,
+)
 from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads, skeleton
 from etlfabric_ui.components.tables import Head, table, ticker
@@ -135,7 +143,8 @@ def fleet() -> rx.Component:
         heading(
             "Fleet",
             rx.el.a(
-                "Open Dagster ↗",
+                "Open Dagster",
+                icon("external-link"),
                 href=Fleet.dagster,
                 target="_blank",
                 rel="noreferrer",

@@ -54,6 +54,18 @@ UNTOLD = """() => { const found = [];
       found.push(`not told as chosen: ${one.outerHTML.slice(0, 80)}`); }
   return found; }"""
 """What is told by color alone, where the colors are the reader's."""
+SMALL = """(least) => [...document.querySelectorAll(
+    'main :is(button, input, select, summary, .btn)')]
+  .filter((one) => one.checkVisibility() && !one.closest('.sr, .hidden, dialog:not([open])'))
+  .map((one) => { const { width, height } = (one.closest('label') || one).getBoundingClientRect();
+    const around = -2 * (parseFloat(getComputedStyle(one, '::after').left) || 0);
+    return [one, Math.min(width, height) + around]; })
+  .filter(([one, size]) => size > 1
+    && size < (one.matches('.btn:not(.linkish), .input, .select') ? least : 24))
+  .map(([one, size]) => `${size} px: ${one.outerHTML.slice(0, 100)}`)"""
+"""What a finger, or a pointer, misses."""
+MOVING = """() => document.getAnimations().filter((one) => one.playState === 'running')
+  .map((one) => one.effect.target.outerHTML.slice(0, 80))"""
 STILL = """() => { const dark = matchMedia('(prefers-color-scheme: dark)').matches;
   return document.documentElement.classList.contains(dark ? 'dark' : 'light')
     && document.getAnimations().every((one) => one.playState !== 'running'
@@ -84,12 +96,17 @@ def kept(page: Page) -> list[str]:
 
 
 def looks(page: Page, scheme: str, width: int) -> list[str]:
-    """axe, no sideways scrolling, nothing cut without its whole text near."""
+    """axe, no sideways scrolling, nothing cut without its whole text near, nothing that moves;
+    and what is pressed is large enough.
+    """
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     where = f"{scheme} {width}: "
     found = [where + fault for fault in serious(page)]
     found += [where + fault for fault in sideways(page, width)]
+    least = 44 if width == NARROW else 24
+    found += [f"{where}small: {one}" for one in page.evaluate(SMALL, least)]
+    found += [f"{where}moves: {one}" for one in page.evaluate(MOVING)]
     return found + [f"{where}cut: {one}" for one in page.evaluate(CLIPPED)]
 
 

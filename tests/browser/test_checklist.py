@@ -58,6 +58,15 @@ OUT_OF_ORDER = """() => {
   const found = stops.filter((one) => one.tabIndex > 0).map((one) => one.outerHTML.slice(0, 100));
   const first = stops[0] && stops[0].textContent;
   return first === 'Skip to content' ? found : [...found, `first stop: ${first}`]; }"""
+FONTS = """() => { const found = {};
+  for (const name of ['Inter', 'JetBrains Mono']) {
+    const faces = [...document.fonts].filter((one) => one.family.includes(name));
+    found[name] = faces.some((one) => one.status === 'loaded')
+      && document.fonts.check(`14px '${name}'`); }
+  const widths = ['1111', '8888'].map((text) => { const one = document.createElement('td');
+    one.className = 'num'; one.style.position = 'absolute'; one.textContent = text;
+    document.querySelector('main').append(one); return one.getBoundingClientRect().width; });
+  return { ...found, widths: new Set(widths).size }; }"""
 LINE = """window.line = { down: false, open: [],
     cut() { this.down = true; for (const one of this.open) one.close(); },
     mend() { this.down = false; } };
@@ -250,6 +259,20 @@ def test_state_that_changes_stands_in_each_window_within_two_seconds(
 async def _resume(org: str) -> None:
     async with org_scope(OPERATOR, org) as scope:
         await pipelines.set_paused(scope, "shop", paused=False)
+
+
+def test_fonts_are_ours_and_digits_equally_wide(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member]
+) -> None:
+    page = signed_in.new_page()
+    page.goto(furnished[0].path(routes.RUN))
+    drawn(page)
+    expect(page.locator(".log li").first).to_be_visible()
+    page.evaluate("document.fonts.ready")
+
+    found = page.evaluate(FONTS)
+    page.close()
+    assert found == {"Inter": True, "JetBrains Mono": True, "widths": 1}
 
 
 def test_tab_goes_through_a_page_in_reading_order_and_shows_where_it_is(

@@ -81,7 +81,7 @@ def test_token_is_shown_once_copied_and_revoked(page: Page, member: Member) -> N
     enter(page, member, f"/o/{member.org}/settings/tokens")
     page.get_by_label("Name", exact=True).fill("nightly")
     page.get_by_label("May").select_option("read")
-    page.get_by_role("button", name="Create token").click()
+    page.get_by_role("button", name="Create token").dblclick()  # makes one
     secret = page.locator("code.snippet")
     expect(secret).to_have_text(re.compile("etlf_"))
     shown = secret.inner_text()
@@ -108,6 +108,7 @@ def test_time_zone_of_the_org_is_the_one_that_times_are_told_in(page: Page, owne
     expect(page.locator("time").first).to_have_attribute("title", re.compile("CE(S)?T"))
     page.get_by_role("button", name="You").click()
     expect(page.get_by_text("Times are in Europe/Berlin")).to_be_visible()
+    assert kept(page) == []
 
 
 def test_audit_log_is_filtered_downloaded_and_verified(page: Page, owner: Member) -> None:
