@@ -196,7 +196,8 @@
     const again = event.detail > 1 && event.target.closest(".btn:is(.primary, .danger, [type=submit])");
     if (refused || again) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
-  const sent = new WeakMap(); // form → when
+  const sent = new WeakMap(); // form → when, unless it was changed since
+  document.addEventListener("input", (event) => sent.delete(event.target.form));
   document.addEventListener("submit", (event) => { // pressed twice makes one object
     const before = sent.get(event.target) ?? -Infinity;
     sent.set(event.target, event.timeStamp);
