@@ -6,13 +6,13 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.models import User
+from etlfabric_dagster.models import Membership, User
 from etlfabric_dagster.schemas.runs import RunStatus
-from etlfabric_dagster.services import alert_watch, alerts, erasures
+from etlfabric_dagster.services import alert_watch, alerts, erasures, orgs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import (
     CONTACT,
@@ -196,6 +196,24 @@ def test_keys_palette_and_titles(page: Page, member: Member) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/settings/members")
     expect(page.locator("h1")).to_have_text("Settings")
+
+
+def test_switching_the_org_keeps_the_kind_of_page(page: Page, member: Member) -> None:
+    other = add_member("owner")
+    aio.run(_join(member.email, other.org))
+    enter(page, member, f"/o/{member.org}/runs")
+    page.get_by_role("button", name="Switch org").click()
+    page.get_by_role("menuitem", name=re.compile(other.org)).click()
+
+    page.wait_for_url(f"**/o/{other.org}/runs")
+    expect(page.get_by_text("No runs yet.")).to_be_visible()
+
+
+async def _join(email: str, slug: str) -> None:
+    org = await orgs.get(OPERATOR, slug)
+    async with get_session() as session:
+        user_id = (await session.scalars(select(User.id).where(User.email == email))).one()
+        session.add(Membership(org_id=org.id, user_id=user_id, role="viewer"))
 
 
 def test_unknown_address_is_told_in_our_words(page: Page, witness: Witness) -> None:
