@@ -22,10 +22,12 @@ from dlt.common.destination.client import (
     LoadJob,
     RunnableLoadJob,
 )
+from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.schema import TSchemaTables
 from dlt.common.storages.file_storage import FileStorage
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations.exceptions import DatabaseTerminalException
+from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
 from dlt.destinations.impl.postgres.factory import PostgresTypeMapper, postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient
 from dlt.destinations.sql_client import SqlClientBase
@@ -97,6 +99,16 @@ class TenantPostgres(postgres):
             replace_strategy="insert-from-staging",
             staging_dataset_name_layout=STAGING_LAYOUT,
         )
+
+    def capabilities(
+        self,
+        config: PostgresClientConfiguration | None = None,
+        naming: NamingConvention | None = None,
+    ) -> DestinationCapabilitiesContext:
+        """As dlt's, without a configuration that nothing of ours depends on: dlt asks 20 times in
+        a load, and would resolve it anew each time.
+        """
+        return super().capabilities(config or self.spec(), naming)
 
     def _raw_capabilities(self) -> DestinationCapabilitiesContext:
         capabilities = super()._raw_capabilities()
