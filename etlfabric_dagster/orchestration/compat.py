@@ -42,7 +42,7 @@ from dagster._core.remote_representation.grpc_server_state_subscriber import (
     LocationStateChangeEventType,
 )
 from dagster._core.remote_representation.handle import RepositoryHandle
-from dagster._core.snap import snapshot_from_execution_plan
+from dagster._core.snap import JobSnap, snapshot_from_execution_plan
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
@@ -101,6 +101,7 @@ __all__ = [
     "GrpcServerCodeLocationOrigin",
     "JobDataSnap",
     "JobRefSnap",
+    "JobSnap",
     "LaunchRunContext",
     "LocationStateChangeEvent",
     "LocationStateChangeEventType",
