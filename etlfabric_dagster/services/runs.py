@@ -79,14 +79,13 @@ async def start(
 
 async def insert_run(session: AsyncSession, slug: str, values: dict[str, Any]) -> RunOut:
     """Insert a queued run unless its fire key or id is known; ring only for a new one."""
-    statement = insert(Run).values(**values).on_conflict_do_nothing().returning(Run.id)
-    inserted = await session.scalar(statement)
-    if inserted is not None:
-        ring_after_commit(session, EXECUTE, str(inserted), queue=RUNS)
-        known = Run.id == inserted
+    statement = insert(Run).values(**values).on_conflict_do_nothing().returning(Run)
+    run = await session.scalar(statement)
+    if run is not None:
+        ring_after_commit(session, EXECUTE, str(run.id), queue=RUNS)
     else:
         known = (Run.id == values["id"]) | (Run.fire_key == values.get("fire_key"))
-    run = (await session.scalars(select(Run).where(known))).one()
+        run = (await session.scalars(select(Run).where(known))).one()
     return to_out(run, slug)
 
 

@@ -21,6 +21,9 @@ from etlfabric_dagster.orchestration.attempts import fence_events
 from etlfabric_dagster.orchestration.instance import DagsterInstance, open_instance
 from etlfabric_dagster.services import snapshots
 
+MADE_BEFORE_A_LOOK = 10_000
+"""Objects before the garbage collector looks, instead of 700: it was 3 % of a run's processor time
+here (measured 2026-11)."""
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
@@ -40,6 +43,7 @@ def opened(**_: Any) -> None:
     the task itself.
     """
     gc.freeze()
+    gc.set_threshold(MADE_BEFORE_A_LOOK, 20, 20)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C goes to the parent, which ends us warmly
     try:
         aio.run(snapshots.versions())
