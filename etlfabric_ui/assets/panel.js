@@ -193,9 +193,16 @@
   document.addEventListener("click", (event) => {
     if (event.target.closest(".side a")) document.body.classList.remove("menu-open");
     const refused = event.target.closest('[aria-disabled="true"]');
-    const again = event.detail > 1 && event.target.closest(".btn:is(.primary, .danger, [type=submit])");
-    if (refused || again) { event.preventDefault(); event.stopImmediatePropagation(); }
+    if (refused || pressedAgain(event)) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
+  const pressed = new WeakMap(); // button → when
+  function pressedAgain(event) { // by the mouse, or by Enter that is held: makes one object
+    const button = event.target.closest(".btn:is(.primary, .danger, [data-once], [type=submit])");
+    if (!button) return false;
+    const before = pressed.get(button) ?? -Infinity;
+    pressed.set(button, event.timeStamp);
+    return event.detail > 1 || (button.type !== "submit" && event.timeStamp - before < 500);
+  }
   const sent = new WeakMap(); // form → when, unless it was changed since
   document.addEventListener("input", (event) => sent.delete(event.target.form));
   document.addEventListener("submit", (event) => { // pressed twice makes one object

@@ -9,6 +9,8 @@ import reflex as rx
 from etlfabric_ui import strings, theme
 
 Text = str | rx.Var
+ONCE = {"data-once": ""}
+"""For a button that makes something: pressed twice it makes one. So do `primary` and `danger`."""
 
 
 def icon(name: str, **props: Any) -> rx.Component:

@@ -7,7 +7,16 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import badge, button, link_button, mark, search, spark, time
+from etlfabric_ui.components.elements import (
+    ONCE,
+    badge,
+    button,
+    link_button,
+    mark,
+    search,
+    spark,
+    time,
+)
 from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads, no_match
 from etlfabric_ui.components.tables import LIVE_MS, choose, state_words, table, ticker
@@ -144,7 +153,7 @@ def _pipeline(row: Any) -> rx.Component:
         rx.fragment(),
         "icon",
         icon_name="play",
-        custom_attrs={"aria-label": f"Run {row.name} now"},
+        custom_attrs={**ONCE, "aria-label": f"Run {row.name} now"},
         title=f"Run {row.name} now",
         on_click=run_now(row.name),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import badge, button, icon, link_button, state_icon
+from etlfabric_ui.components.elements import ONCE, badge, button, icon, link_button, state_icon
 from etlfabric_ui.components.frame import heading, titled
 from etlfabric_ui.components.panels import copies, loads, notice, refusal
 from etlfabric_ui.components.tables import ticker
@@ -51,7 +51,7 @@ def run() -> rx.Component:
 
 
 def _actions() -> rx.Component:
-    retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry)
+    retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry, custom_attrs=ONCE)
     return rx.fragment(
         _neighbor(State.before, "Previous run", "chevron-left", "["),
         _neighbor(State.after, "Next run", "chevron-right", "]"),
@@ -159,7 +159,7 @@ def _ticking(moment: Any, kind: str) -> rx.Component:
 
 def _failed() -> rx.Component:
     """The error and its way out; the log below stands at its first error."""
-    retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry)
+    retry = button("Retry", icon_name="rotate-ccw", on_click=State.retry, custom_attrs=ONCE)
     return refusal(
         State.error,
         rx.cond(

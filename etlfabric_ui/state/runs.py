@@ -57,7 +57,8 @@ class RunsState(PageState, rx.State):
     @rx.var
     def filtered(self) -> bool:
         """Whether the URL keeps some runs from being shown."""
-        return any(getattr(self, name) for name in FILTERS)
+        # each by its name: what is looked up is told from the source
+        return bool(self.status or self.pipeline or self.trigger or self.since)
 
     @rx.var
     def going(self) -> int:

@@ -66,11 +66,22 @@ SMALL = """(least) => [...document.querySelectorAll(
 """What a finger, or a pointer, misses."""
 MOVING = """() => document.getAnimations().filter((one) => one.playState === 'running')
   .map((one) => one.effect.target.outerHTML.slice(0, 80))"""
+WIDEST = """(width) => [...document.querySelectorAll('body *')]
+  .filter((one) => one.getBoundingClientRect().right > width)
+  .map((one) => one.outerHTML.slice(0, 100)).slice(-5)"""
+FOLLOW = """(to) => {
+  history.pushState({ idx: (history.state?.idx ?? 0) + 1, key: to, usr: null }, '', to);
+  dispatchEvent(new PopStateEvent('popstate', { state: history.state })); }"""
 STILL = """() => { const dark = matchMedia('(prefers-color-scheme: dark)').matches;
   return document.documentElement.classList.contains(dark ? 'dark' : 'light')
     && document.getAnimations().every((one) => one.playState !== 'running'
       || one.effect.getComputedTiming().iterations === Infinity); }"""
 """The theme stands, and what fades in has come: a color in between is nobody's."""
+
+
+def follow(page: Page, path: str) -> None:
+    """To another page of the panel, as a link leads there: nothing is loaded anew."""
+    page.evaluate(FOLLOW, path)
 
 
 def drawn(page: Page) -> None:
@@ -113,7 +124,9 @@ def looks(page: Page, scheme: str, width: int) -> list[str]:
 def sideways(page: Page, width: int) -> list[str]:
     """What is wrong when the page is wider than its window."""
     wide = page.evaluate("document.documentElement.scrollWidth")
-    return [f"{wide} px wide at {width}"] if wide > width else []
+    if wide <= width:
+        return []
+    return [f"{wide} px wide at {width}: {page.evaluate(WIDEST, width)}"]
 
 
 def covered(page: Page) -> list[str]:

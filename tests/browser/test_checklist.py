@@ -28,6 +28,7 @@ from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui import routes
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
 from tests.browser.promises import (
+    STILL,
     STOP,
     WIDE,
     covered,
@@ -45,6 +46,7 @@ MOST_SHIFT = 0.05
 MOST_NODES = 5_000
 LINES = 10_000
 MOST_STOPS = 200
+LEAST_RING = 3
 MACHINE_WORDS = re.compile(r"\b(None|NaN|undefined)\b|\{\}|\[object |(?<![\w.])null(?![\w.])")
 PARTS = re.compile(r"\[+[.\w]+\]+")
 SHIFT = """() => new Promise((done) => { let sum = 0;
@@ -80,6 +82,29 @@ HOLD = """{ const waiting = [];
   window.WebSocket = class extends WebSocket { set onmessage(hear) { super.onmessage = (event) =>
     window.release ? waiting.push(() => hear(event)) : hear(event); } }; }"""
 """What the server says comes when the test lets it."""
+RING = """() => { const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const paint = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const solid = (...layers) => { for (const color of layers) {
+      paint.fillStyle = color; paint.fillRect(0, 0, 1, 1); }
+    return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+  const light = (color) => color.map((part) => part / 255)
+    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, part, n) => sum + part * [0.2126, 0.7152, 0.0722][n], 0);
+  const ring = (one.closest('label') && getComputedStyle(one).outlineStyle === 'none')
+    ? one.closest('label') : one;
+  const behind = ['white'];
+  const above = [];
+  for (let it = ring.parentElement; it; it = it.parentElement)
+    above.unshift(getComputedStyle(it).backgroundColor);
+  behind.push(...above);
+  const style = getComputedStyle(ring);
+  const drawn = style.outlineStyle !== 'none' ? style.outlineColor
+    : (style.boxShadow.match(/^(\\w+\\([^)]*\\))/) || ['transparent'])[0];
+  const [a, b] = [solid(...behind), solid(...behind, drawn)].map(light);
+  return { tag: one.tagName, drawn, behind: behind.at(-1), html: one.outerHTML.slice(0, 80),
+    ratio: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) }; }"""
+"""How far the ring is from what it stands on."""
 SKIPPED = """() => { let last = 0; const found = [];
   for (const one of document.querySelectorAll('h1,h2,h3,h4')) {
     if (!one.offsetParent) continue;
@@ -299,6 +324,30 @@ def test_tab_goes_through_a_page_in_reading_order_and_shows_where_it_is(
     assert [stop["said"] for stop in walked if stop["ring"] < 2] == []
 
 
+def test_ring_around_what_has_the_focus_stands_out_by_day_and_by_night(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member]
+) -> None:
+    page = signed_in.new_page()
+    page.set_viewport_size({"width": WIDE, "height": 800})
+    page.goto(furnished[0].path(routes.RUN))
+    drawn(page)
+    faint, kinds = [], set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(STILL)
+        page.locator("h1").focus()
+        for _ in range(MOST_STOPS):
+            page.keyboard.press("Tab")
+            seen = page.evaluate(RING)
+            if seen is None:
+                break
+            kinds.add((scheme, seen["tag"]))
+            faint += [f"{scheme}: {seen}"] if seen["ratio"] < LEAST_RING else []
+    page.close()
+    assert {(scheme, tag) for scheme in ("light", "dark") for tag in ("BUTTON", "INPUT")} <= kinds
+    assert faint == []
+
+
 def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
     panel: Panel, chromium: Browser, member: Member
 ) -> None:
@@ -313,7 +362,7 @@ def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
 
     page.evaluate("window.line.cut()")
     expect(banner).to_have_text("Reconnecting. What you see may be out of date.")
-    expect(banner).to_be_visible(timeout=5_000)  # after two seconds, however often it is tried
+    expect(banner).to_be_visible(timeout=3_000)  # after two seconds, however often it is tried
     aio.run(end_run(member.org, RunStatus.SUCCEEDED, rows=20_557))
     page.evaluate("window.line.mend()")
     expect(banner).to_be_hidden(timeout=30_000)
