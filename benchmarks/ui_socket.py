@@ -22,10 +22,24 @@ ANSWER_S = 120
 class PanelSocket:
     """A page that is open. `send` returns when the backend has answered."""
 
-    def __init__(self, api: str, ui: str, cookie: str, path: str, query: dict[str, str]) -> None:
-        """`path` as in the browser's bar of `ui`; `query` what its route names: `org_slug`, …"""
+    def __init__(
+        self,
+        api: str,
+        ui: str,
+        cookie: str,
+        path: str,
+        query: dict[str, str],
+        *,
+        tab: str = "",
+    ) -> None:
+        """`path` as in the browser's bar of `ui`; `query` what its route names: `org_slug`, …
+
+        Args:
+            tab: of a page that was opened before, maybe on another process: it goes on as it is.
+        """
         url = urlsplit(api)
-        self._url = f"ws://{url.netloc}/_event/?token={uuid4()}&EIO=4&transport=websocket"
+        self.tab, self._is_open = tab or str(uuid4()), bool(tab)
+        self._url = f"ws://{url.netloc}/_event/?token={self.tab}&EIO=4&transport=websocket"
         self._headers = {"Cookie": f"etlfabric={cookie}", "Origin": ui}
         self._router = {"pathname": path, "asPath": path, "query": query}
         self._answered, self._awaited = asyncio.Event(), NAMESPACE
@@ -38,9 +52,10 @@ class PanelSocket:
         self._reader = asyncio.create_task(self._read())
         await self._socket.send(f"40{NAMESPACE}")
         await self._next()
-        self._awaited = HYDRATED
-        await self._raise(f"{STATE}.hydrate_and_load", {})
-        await self._next()
+        if not self._is_open:
+            self._awaited = HYDRATED
+            await self._raise(f"{STATE}.hydrate_and_load", {})
+            await self._next()
         return self
 
     async def __aexit__(
@@ -51,7 +66,7 @@ class PanelSocket:
             await self._reader
         await self._socket.close()
 
-    async def send(self, name: str, **payload: Any) -> float:
+    async def send(self, name: str, /, **payload: Any) -> float:
         """Raise an event; seconds until the backend has changed something of its state."""
         self._awaited = f'"{name.rpartition(".")[0]}":'
         self.received.clear()

@@ -83,13 +83,14 @@ def panel(migrated: Settings, _home: Path) -> Iterator[Panel]:
     ui, api = free_port(), free_port()
     with ExitStack() as running:
         for name, port in (("backend", api), ("static", ui)):
-            running.enter_context(_served(name, _home, ui, api))
-            _wait_for(f"http://127.0.0.1:{port}/healthz", _home / f"{name}.log")
+            running.enter_context(served(name, _home, ui, api))
+            wait_for(f"http://127.0.0.1:{port}/healthz", _home / f"{name}.log")
         yield Panel(f"http://localhost:{ui}", f"http://localhost:{api}")
 
 
 @contextmanager
-def _served(name: str, home: Path, ui: int, api: int) -> Iterator[None]:
+def served(name: str, home: Path, ui: int, api: int) -> Iterator[None]:
+    """One of the panel's servers, as a process; it has ended when this has."""
     given = {"ETLFABRIC_UI_PORT": str(ui), "ETLFABRIC_API_PORT": str(api)}
     given["ETLFABRIC_OPERATOR_CONTACT"] = CONTACT
     with (home / f"{name}.log").open("ab") as log:
@@ -110,7 +111,8 @@ def _served(name: str, home: Path, ui: int, api: int) -> Iterator[None]:
             process.wait()
 
 
-def _wait_for(url: str, log: Path) -> None:
+def wait_for(url: str, log: Path) -> None:
+    """Until a server answers there."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
