@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -47,6 +48,7 @@ MOST_NODES = 5_000
 LINES = 10_000
 MOST_STOPS = 200
 LEAST_RING = 3
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 MACHINE_WORDS = re.compile(r"\b(None|NaN|undefined)\b|\{\}|\[object |(?<![\w.])null(?![\w.])")
 PARTS = re.compile(r"\[+[.\w]+\]+")
 SHIFT = """() => new Promise((done) => { let sum = 0;
@@ -331,8 +333,9 @@ def test_ring_around_what_has_the_focus_stands_out_by_day_and_by_night(
     page.set_viewport_size({"width": WIDE, "height": 800})
     page.goto(furnished[0].path(routes.RUN))
     drawn(page)
-    faint, kinds = [], set()
-    for scheme in ("light", "dark"):
+    faint: list[str] = []
+    kinds: set[tuple[str, str]] = set()
+    for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(STILL)
         page.locator("h1").focus()
@@ -344,7 +347,7 @@ def test_ring_around_what_has_the_focus_stands_out_by_day_and_by_night(
             kinds.add((scheme, seen["tag"]))
             faint += [f"{scheme}: {seen}"] if seen["ratio"] < LEAST_RING else []
     page.close()
-    assert {(scheme, tag) for scheme in ("light", "dark") for tag in ("BUTTON", "INPUT")} <= kinds
+    assert {(scheme, tag) for scheme in SCHEMES for tag in ("BUTTON", "INPUT")} <= kinds
     assert faint == []
 
 
