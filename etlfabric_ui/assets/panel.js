@@ -196,8 +196,8 @@
     if (refused || pressedAgain(event)) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
   const pressed = new WeakMap(); // button → when
-  function pressedAgain(event) { // by the mouse, or by Enter that is held: makes one object
-    const button = event.target.closest(".btn:is(.primary, .danger, [data-once], [type=submit])");
+  function pressedAgain(event) { // by the mouse, or by Enter that is held: makes one object (data-do makes none)
+    const button = event.target.closest(".btn:is(.primary, .danger, [data-once], [type=submit]):not([data-do])");
     if (!button) return false;
     const before = pressed.get(button) ?? -Infinity;
     pressed.set(button, event.timeStamp);
