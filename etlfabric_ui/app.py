@@ -97,6 +97,15 @@ _RUN: Any = rx.cond(
     RunState.pipeline != "", f"{state_word(RunState.state)} · {RunState.pipeline}", "Run"
 )
 
+
+def _of_kind(one: Any, kind: str) -> Any:
+    """“shop · Pipelines”, and the kind alone while no object is open."""
+    return rx.cond(one != "", f"{one} · {kind}", kind)
+
+
+_CHOSEN: Any = rx.cond(WizardState.step == "connector", "", WizardState.title)
+_WIZARD: Any = _of_kind(_CHOSEN, strings.NEW_CONNECTION)
+
 _add(doors.login, routes.LOGIN, strings.SIGN_IN)
 _add(doors.signup, routes.SIGNUP, strings.CREATE_ACCOUNT_LINK)
 _add(doors.forgot, routes.FORGOT, strings.FORGOT)
@@ -107,10 +116,10 @@ _add(doors.verify, routes.VERIFY, strings.CONFIRM_ADDRESS)
 _add(home, routes.HOME, "Home", Shell.go_home)
 _add(overview, routes.OVERVIEW, "Overview", Shell.enter, OverviewState.load)
 _add(lists.connections, routes.CONNECTIONS, "Connections", Shell.enter, ConnectionsState.load)
-_add(wizard, routes.NEW_CONNECTION_OF, strings.NEW_CONNECTION, Shell.enter, WizardState.load)
+_add(wizard, routes.NEW_CONNECTION_OF, _WIZARD, Shell.enter, WizardState.load)
 # Second, so that the browser draws it by the route above; Reflex' own router, which finds what a
 # page loads, would take `new` for a connection's name without it.
-_add(wizard, routes.NEW_CONNECTION, strings.NEW_CONNECTION, Shell.enter, WizardState.load)
+_add(wizard, routes.NEW_CONNECTION, _WIZARD, Shell.enter, WizardState.load)
 _add(
     connection,
     routes.CONNECTION,
@@ -131,13 +140,13 @@ _add(runs, routes.RUNS, "Runs", Shell.enter, RunsState.load)
 _add(
     dbt_models,
     routes.DBT_MODEL,
-    copy.DBT_MODELS,
+    _of_kind(rx.cond(DbtModelsState.path != "", DbtModelsState.name, ""), copy.DBT_MODELS),
     Shell.enter,
     DbtModelsState.load,
     DbtPanelsState.load,
 )
 _add(data, routes.DATA, copy.DATA, Shell.enter, DataState.load)
-_add(data, routes.TABLE, copy.DATA, Shell.enter, DataState.load)
+_add(data, routes.TABLE, _of_kind(DataState.table, copy.DATA), Shell.enter, DataState.load)
 _add(lineage, routes.LINEAGE, copy.LINEAGE, Shell.enter, LineageState.load)
 _add(run, routes.RUN, _RUN, Shell.enter, RunState.load)
 _add(schedules, routes.SCHEDULES, "Schedules", Shell.enter, SchedulesState.load)

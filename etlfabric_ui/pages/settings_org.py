@@ -10,7 +10,7 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal
 from etlfabric_ui.components.doors import api_form, text_field
-from etlfabric_ui.components.elements import button
+from etlfabric_ui.components.elements import button, unless
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.pages.framed import framed
 from etlfabric_ui.pages.settings import labeled, part, section
@@ -42,6 +42,8 @@ def general() -> rx.Component:
                             list="zones",
                             auto_complete="off",
                             required=True,
+                            read_only=rx.cond(Shell.refused_own, True, False),
+                            **unless(Shell.refused_own),
                         ),
                         rx.el.datalist(
                             *(rx.el.option(value=one) for one in ZONES if _common(one)), id="zones"
@@ -140,6 +142,8 @@ def _name() -> rx.Component:
         class_name="input",
         auto_complete="off",
         required=True,
+        read_only=rx.cond(Shell.refused_own, True, False),
+        **unless(Shell.refused_own),
     )
 
 

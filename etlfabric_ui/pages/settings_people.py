@@ -8,7 +8,7 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal, shown_once
-from etlfabric_ui.components.elements import button, time
+from etlfabric_ui.components.elements import button, time, unless
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.pages.settings import labeled, part, section
 from etlfabric_ui.state.settings_people import MembersState
@@ -54,6 +54,8 @@ def _invite() -> rx.Component:
                     auto_complete="off",
                     placeholder="sam@example.com, kim@example.com",
                     required=True,
+                    read_only=rx.cond(Shell.refused_admin, True, False),
+                    **unless(Shell.refused_admin),
                 ),
                 "emails",
             ),
@@ -65,6 +67,7 @@ def _invite() -> rx.Component:
                     name="role",
                     default_value="viewer",
                     class_name="select",
+                    **unless(Shell.refused_admin),
                 ),
                 "role",
             ),

@@ -33,7 +33,7 @@ def wizard() -> rx.Component:
             strings.NEW_CONNECTION,
             rx.cond(State.saved, link_button("Save and close", f"/o/{Shell.org}/connections")),
         ),
-        _steps(),
+        rx.cond(State.loaded | (State.problem.kind == ""), _steps()),
         rx.cond(
             State.loaded & (State.problem.kind != ""), problem_panel(State.problem, State.refresh)
         ),

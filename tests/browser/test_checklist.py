@@ -1,6 +1,7 @@
 """What every page of the panel has to do, whoever wrote it: each that `app.py` registers.
 
-With data: a connection, a pipeline with a failed and a good run, and the log of the good one.
+With data: the longest names, a connection, a pipeline with a failed and a good run, and the
+log of the good one.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ import etlfabric_ui
 from etlfabric_dagster import aio, clock, storage
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.models import User
+from etlfabric_dagster.models import Org, User
 from etlfabric_dagster.schemas.runs import LogLine, RunStatus
 from etlfabric_dagster.services import connections, pipelines
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
-from etlfabric_ui import routes
-from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
+from etlfabric_ui import routes, strings
+from tests.browser.conftest import Member, Panel, Witness, add_member, enter, sign_in
 from tests.browser.promises import (
     STILL,
     STOP,
@@ -44,6 +45,8 @@ from tests.test_services.ended_runs import end_run
 
 OTHER_WIDTHS = (768, 1920)
 MOST_SHIFT = 0.05
+LONG = "orders_of_every_customer_in_all_regions1"  # as long as a name may be
+ORG = "Browser Incorporated of the Northern and Southern Regions AG"
 MOST_NODES = 5_000
 LINES = 10_000
 MOST_STOPS = 200
@@ -62,6 +65,23 @@ OUT_OF_ORDER = """() => {
   const found = stops.filter((one) => one.tabIndex > 0).map((one) => one.outerHTML.slice(0, 100));
   const first = stops[0] && stops[0].textContent;
   return first === 'Skip to content' ? found : [...found, `first stop: ${first}`]; }"""
+CONTROLS = """() => [...document.querySelectorAll(
+    'main :is(button, input, select, textarea, summary, [role=switch])')]
+  .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.sr'))
+  .map((one) => ({ off: one.ariaDisabled === 'true' || Boolean(one.readOnly),
+    name: (one.ariaLabel || one.labels?.[0]?.innerText || one.innerText || one.placeholder
+      || one.name || one.type).trim().split('\\n')[0], reason: one.title }))"""
+"""What can be pressed or filled in, and why not."""
+TABS = (
+    *((routes.CONNECTION, f"?tab={tab}") for tab in ("edit", "streams")),
+    *((routes.PIPELINE, f"?tab={tab}") for tab in ("runs", "changes", "schedule", "settings")),
+    (routes.ALERTS, "?tab=rules"),
+)
+ANYBODYS = re.compile(
+    "Search .*|Status|Pipeline|Trigger|Time|All|Warnings .*|Errors .*|Follow|Load 500|orders"
+    "|Download .*|Name|May|Expires|Create token"  # a token of one's own: it may what its owner may
+)
+"""What whoever may read may press: it looks elsewhere, and changes nothing of the org."""
 FONTS = """() => { const found = {};
   for (const name of ['Inter', 'JetBrains Mono']) {
     const faces = [...document.fonts].filter((one) => one.family.includes(name));
@@ -158,13 +178,16 @@ def furnished(migrated: Settings) -> tuple[Furnished, Member]:
 async def _furnish(owner: Member) -> Furnished:
     slug = owner.org
     async with get_session() as session:
+        await session.execute(update(Org).where(Org.slug == slug).values(name=ORG))
         await session.execute(
             update(User).where(User.email == owner.email).values(is_operator=True)
         )
     config = {"dialect": "postgresql", "host": "db.acme.io", "database": "shop", "username": "r"}
     async with org_scope(OPERATOR, slug) as scope:
         await connections.create(scope, "shop", "sql_database", config, {"password": "pw"})
+        await connections.create(scope, LONG, "sql_database", config, {"password": "pw"})
         org_id = scope.org_id
+    await end_run(slug, RunStatus.FAILED, pipeline=LONG)
     await end_run(slug, RunStatus.FAILED, ago=timedelta(hours=3))
     run_id = await end_run(slug, RunStatus.SUCCEEDED, rows=20_557, size=84_200_000)
     lines = [
@@ -192,9 +215,19 @@ def signed_in(
     context.close()
 
 
+@pytest.fixture(scope="module")
+def titles() -> dict[str, str]:
+    """The window's title → the route that has it, of the pages seen so far."""
+    return {}
+
+
 @pytest.mark.parametrize("route", ORG_PAGES + OTHERS)
 def test_page_holds_what_every_page_promises(
-    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness, route: str
+    signed_in: BrowserContext,
+    furnished: tuple[Furnished, Member],
+    witness: Witness,
+    titles: dict[str, str],
+    route: str,
 ) -> None:
     page = signed_in.new_page()
     witness.watch(page)
@@ -203,6 +236,7 @@ def test_page_holds_what_every_page_promises(
     drawn(page)
 
     faults = moved(page) + shape(page)
+    faults += another_title(titles, page, route)
     at_first = offered(page)
     faults += kept(page) + without_colors(page) + zoomed(page, at_first)
     faults += [f"order: {one}" for one in page.evaluate(OUT_OF_ORDER)]
@@ -210,6 +244,29 @@ def test_page_holds_what_every_page_promises(
         page.set_viewport_size({"width": width, "height": 800})
         faults += sideways(page, width)
     page.close()
+    assert faults == []
+
+
+def test_viewer_finds_nothing_to_change_that_does_not_say_why_not(
+    panel: Panel, chromium: Browser, furnished: tuple[Furnished, Member], witness: Witness
+) -> None:
+    org = furnished[0]
+    context = chromium.new_context(base_url=panel.url, viewport={"width": WIDE, "height": 800})
+    page = context.new_page()
+    witness.watch(page)
+    enter(page, add_member("viewer", org.slug), org.path(routes.OVERVIEW))
+    faults, refused = [], 0
+    for path in [*map(org.path, ORG_PAGES), *(org.path(route) + tab for route, tab in TABS)]:
+        page.goto(path)
+        drawn(page)
+        for one in page.evaluate(CONTROLS):
+            refused += one["off"]
+            if one["off"] and not one["reason"]:
+                faults.append(f"{path}: {one['name']} does not say why not")
+            elif not one["off"] and not ANYBODYS.fullmatch(one["name"]):
+                faults.append(f"{path}: {one['name']} may be pressed")
+    context.close()
+    assert refused > 20
     assert faults == []
 
 
@@ -374,12 +431,24 @@ def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
 
 
 @pytest.mark.parametrize("route", DOORS)
-def test_door_holds_what_every_page_promises(page: Page, route: str) -> None:
+def test_door_holds_what_every_page_promises(
+    page: Page, titles: dict[str, str], route: str
+) -> None:
     page.goto(route)
     drawn(page)
     at_first = offered(page)
 
-    assert shape(page) + kept(page) + without_colors(page) + zoomed(page, at_first) == []
+    faults = shape(page) + another_title(titles, page, route)
+    assert faults + kept(page) + without_colors(page) + zoomed(page, at_first) == []
+
+
+def another_title(titles: dict[str, str], page: Page, route: str) -> list[str]:
+    """What else is called like this page."""
+    title = page.title()
+    if page.get_by_text(strings.MISSING).count():
+        return []  # what is not there has no name
+    other = titles.setdefault(title, route)
+    return [] if other == route else [f"{title!r} is the title of {other} as well"]
 
 
 def shape(page: Page) -> list[str]:

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -22,7 +23,7 @@ from benchmarks.ui_socket import PanelSocket
 from etlfabric_dagster import aio, queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
-from etlfabric_dagster.services import connections, dbt_models
+from etlfabric_dagster.services import connections, dbt_models, pipelines, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_dagster.testing import SandboxServer
 from etlfabric_ui.state.dbt_models import DbtModelsState
@@ -36,6 +37,7 @@ PATIENCE_S = 300  # imports take long on a busy machine
 STARTS_MS = 60_000
 RUNS_MS = 120_000
 MOST_STOPS = 80
+TO_ROWS_S = 120
 POINTED = "addEventListener('pointerdown', () => { sessionStorage.pointed = 'yes'; }, true)"
 MODEL = "marts/customers.sql"
 SQL = """select customer, count(*) as orders
@@ -44,10 +46,12 @@ where id <= 10
 group by 1
 """
 SOURCE = """
-CREATE TABLE orders (id int PRIMARY KEY, customer text, updated_at timestamptz NOT NULL);
+CREATE TABLE orders
+  (id int PRIMARY KEY, customer text, updated_at timestamptz NOT NULL, email text);
 CREATE INDEX ON orders (updated_at);
 CREATE TABLE notes (body text);
-INSERT INTO orders SELECT n, 'customer ' || n, timestamptz '2026-01-01' + n * interval '1 min'
+INSERT INTO orders
+  SELECT n, 'customer ' || n, timestamptz '2026-01-01' + n * interval '1 min', n || '@example.com'
   FROM generate_series(1, 1250) n;
 INSERT INTO notes VALUES ('hello');
 ANALYZE;
@@ -117,6 +121,9 @@ def test_from_sign_up_to_rows_by_keyboard_and_to_a_dbt_model_that_a_viewer_canno
 ) -> None:
     port, database = shop
     page.add_init_script(POINTED)
+    been: list[str] = []
+    page.on("framenavigated", lambda frame: been.append(frame.url))
+    began = time.monotonic()
     org = sign_up(page)
     details(page, port, database, "wrong")
     the_password_field_says_why(page)
@@ -130,12 +137,16 @@ def test_from_sign_up_to_rows_by_keyboard_and_to_a_dbt_model_that_a_viewer_canno
     press(page.get_by_role("button", name="Continue with 2"))
     it_runs_by_hand_only(page)
     press(page.get_by_role("button", name="Create and run"))
+    page.keyboard.press("Enter")  # makes one
     the_run_is_told_to_its_end(page)
+    assert aio.run(counted(org)) == (1, 1, 1)
     its_log_is_searched_and_downloaded(page)
     the_rows_are_there(page)
+    assert time.monotonic() - began < TO_ROWS_S
     assert page.evaluate("sessionStorage.pointed") is None
     a_dbt_model_is_written_previewed_and_saved(page)
 
+    no_secret_is_left(page, been)
     token = a_viewer_is_invited(page, org)
     other = chromium.new_context(base_url=panel.url, viewport={"width": 1280, "height": 800})
     theirs = other.new_page()
@@ -210,6 +221,8 @@ def good_defaults_stand_for_each_stream(page: Page) -> None:
     opener = page.get_by_role("button", name="Open orders")
     press(opener)
     expect(page.get_by_text("customer 1, customer 2, customer 3")).to_be_visible(timeout=STARTS_MS)
+    expect(page.get_by_role("dialog")).to_contain_text("Looks like an email. Hash it?")
+    expect(page.get_by_label("Policy of email")).to_have_value("keep")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(opener).to_be_focused()
@@ -222,6 +235,22 @@ def it_runs_by_hand_only(page: Page) -> None:
         page.keyboard.press("ArrowLeft")
         expect(page.locator("input[name=preset]:focus")).to_be_checked()
     expect(page.get_by_role("radio", name="Manual")).to_be_checked()
+
+
+async def counted(org: str) -> tuple[int, int, int]:
+    """Connections, pipelines and runs."""
+    async with org_scope(OPERATOR, org) as scope:
+        lists = (connections.list_connections, pipelines.list_pipelines, runs.list_runs)
+        first, second, third = [len((await one(scope)).items) for one in lists]
+    return first, second, third
+
+
+def no_secret_is_left(page: Page, been: list[str]) -> None:
+    """Neither where scripts could read it, nor in a URL, nor in a window's title."""
+    kept = page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")
+    kept += page.evaluate("document.cookie") + page.title() + " ".join(been) + page.content()
+    assert len(been) > 8
+    assert [one for one in ("read-only-pw", PASSWORD, cookie_of(page)) if one in kept] == []
 
 
 async def stored_secrets(org: str) -> tuple[str, ...]:
@@ -260,7 +289,7 @@ def its_log_is_searched_and_downloaded(page: Page) -> None:
 def the_rows_are_there(page: Page) -> None:
     press(page.get_by_role("link", name="Browse the data"))
     page.wait_for_url("**/data*")
-    press(page.locator("a.leaf", has_text="orders").last)  # raw comes last
+    press(page.locator("a.leaf", has_text="stg_orders"))
     cell = page.get_by_role("cell", name="customer 1", exact=True)
     expect(cell).to_be_visible(timeout=STARTS_MS)
 

@@ -34,6 +34,13 @@ COLUMNS = (
 )
 
 
+COMPLETIONS = (
+    ("select * from {{ ref('", "stg_o", "stg_orders"),
+    ("select 1 from {{ ref('stg_orders') }} where ", "amo", re.compile("^amount.*numeric")),
+)
+"""What stands there, what is typed after it, and what the editor offers first."""
+
+
 @dataclass(frozen=True)
 class Shop:
     """An org with a loaded stream and built dbt models."""
@@ -167,6 +174,7 @@ def write(page: Page, text: str) -> None:
 def open_file(page: Page, shop: Shop, path: str, query: str = "") -> None:
     page.goto(f"/o/{shop.slug}/dbt-models/{path}{query}")
     expect(page.get_by_role("heading", level=2, name=path)).to_be_visible()
+    expect(page).to_have_title(f"{path.split('/')[-1].split('.')[0]} · dbt models · Models Inc.")
     editor(page)
 
 
@@ -176,6 +184,12 @@ def test_dbt_model_is_written_previewed_formatted_and_saved(window: Page, shop: 
     window.get_by_label("Name", exact=True).fill("big_orders")
     window.get_by_role("button", name="Create").click()
     expect(window.locator(".cm-content")).to_contain_text("ref('stg_orders')")
+
+    for before, typed, completed in COMPLETIONS:
+        write(window, before)
+        window.keyboard.type(typed)
+        expect(window.locator(".cm-tooltip-autocomplete li").first).to_have_text(completed)
+        window.keyboard.press("Escape")
 
     write(window, "select id,amount from {{ref('stg_orders')}} where amount>300")
     expect(window.get_by_text("unsaved").first).to_be_visible()
@@ -189,6 +203,9 @@ def test_dbt_model_is_written_previewed_formatted_and_saved(window: Page, shop: 
     expect(window.get_by_text("Saved.", exact=True)).to_be_visible()
     expect(window.get_by_role("link", name="big_orders")).to_be_visible()
     expect(window.get_by_text("unsaved")).to_have_count(0)
+    columns = window.get_by_role("complementary", name="Columns")
+    expect(columns.get_by_role("heading", name="Columns of stg_orders")).to_be_visible()
+    expect(columns.get_by_role("listitem").filter(has_text="amount")).to_contain_text("numeric")
 
 
 def test_wrong_sql_is_kept_as_a_draft_and_leads_to_its_line(window: Page, shop: Shop) -> None:
@@ -295,6 +312,7 @@ def test_rows_are_sorted_filtered_and_turned_and_values_read_whole(
     window: Page, shop: Shop
 ) -> None:
     window.goto(f"/o/{shop.slug}/data/raw/shop__orders")
+    expect(window).to_have_title("raw.shop__orders · Data · Models Inc.")
     rows = window.get_by_role("region", name="Rows").locator("tbody tr")
     expect(rows).to_have_count(100)
     expect(rows.nth(2)).to_contain_text("NULL")
