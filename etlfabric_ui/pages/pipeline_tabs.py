@@ -162,10 +162,14 @@ def settings_tab() -> rx.Component:
                 default_value=Head.selector,
                 class_name="input mono",
                 auto_complete="off",
-                custom_attrs={
-                    "aria-describedby": "selector-error",
-                    "aria-invalid": rx.cond(Head.selector_error != "", "true", "false"),
-                },
+                read_only=editors_only(False, True),
+                **unless(
+                    editors_only("", strings.EDITORS_CHANGE_PIPELINES),
+                    **{
+                        "aria-describedby": "selector-error",
+                        "aria-invalid": rx.cond(Head.selector_error != "", "true", "false"),
+                    },
+                ),
             ),
             rx.el.span(strings.SELECTOR_HELP, class_name="help"),
             rx.el.span(Head.selector_error, id="selector-error", class_name="err"),
@@ -208,6 +212,8 @@ def _name() -> rx.Component:
                 rx.fragment(" Its tables start with ", rx.el.code(Head.prefix), "."),
             ),
             key=Head.name,
+            read_only=editors_only(False, True),
+            title=editors_only("", strings.EDITORS_CHANGE_PIPELINES),
         ),
         editors_only(
             button("Rename", type="submit"),
