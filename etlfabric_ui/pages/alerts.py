@@ -8,7 +8,7 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal, shown_once
-from etlfabric_ui.components.elements import button, link_button, state_icon, time
+from etlfabric_ui.components.elements import button, link_button, state_icon, time, unless
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.panels import empty, loads
 from etlfabric_ui.components.tables import table, ticker
@@ -276,6 +276,8 @@ def _channels() -> rx.Component:
                         required=True,
                         auto_complete="off",
                         placeholder="ops",
+                        read_only=rx.cond(Shell.refused_edit, True, False),
+                        **unless(Shell.refused_edit),
                     ),
                     "channel-name",
                 ),
@@ -288,6 +290,7 @@ def _channels() -> rx.Component:
                         id="channel-kind",
                         name="kind",
                         class_name="select",
+                        **unless(Shell.refused_edit),
                     ),
                     "channel-kind",
                 ),
@@ -299,6 +302,8 @@ def _channels() -> rx.Component:
                         class_name="input",
                         required=True,
                         auto_complete="off",
+                        read_only=rx.cond(Shell.refused_edit, True, False),
+                        **unless(Shell.refused_edit),
                     ),
                     "channel-target",
                 ),

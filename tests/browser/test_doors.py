@@ -60,6 +60,7 @@ def test_forgotten_password_is_replaced_by_the_letters_link_once(
 ) -> None:
     page.goto("/login")
     page.get_by_role("link", name="Forgot password?").click()
+    expect(page.get_by_role("button", name="Send a link")).to_be_visible()  # not the page before
     page.get_by_label("Email").fill(member.email)
     page.get_by_role("button", name="Send a link").click()
     expect(page.get_by_role("status")).to_contain_text("a link is on its way")

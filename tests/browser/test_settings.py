@@ -261,7 +261,7 @@ def test_operator_suspends_with_the_consequences_and_enters(
     expect(page.get_by_text("An operator suspended Browser Inc.")).to_be_visible()
     page.goto(f"/o/{owner.org}/pipelines/shop")
     page.get_by_role("button", name="Run now").click()
-    page.get_by_role("alert").get_by_role("button", name="Copy contact").click()
+    page.get_by_role("alert").get_by_role("button", name="Copy contact").last.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert copied(page) == CONTACT
 
