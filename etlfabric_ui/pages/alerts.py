@@ -265,61 +265,65 @@ def _channels() -> rx.Component:
             table([*heads, ("", "num")], rx.foreach(State.channels, _channel), "Channels"),
             empty(strings.NO_CHANNELS, strings.NO_CHANNELS_TEXT),
         ),
-        rx.form(
-            rx.el.div(
-                labeled(
-                    "Name",
-                    rx.el.input(
-                        id="channel-name",
-                        name="name",
-                        class_name="input",
-                        required=True,
-                        auto_complete="off",
-                        placeholder="ops",
-                        read_only=rx.cond(Shell.refused_edit, True, False),
-                        **unless(Shell.refused_edit),
-                    ),
-                    "channel-name",
-                ),
-                labeled(
-                    "Kind",
-                    rx.el.select(
-                        rx.el.option("Email", value="email"),
-                        rx.el.option("Slack-compatible", value="slack"),
-                        rx.el.option("Webhook", value="webhook"),
-                        id="channel-kind",
-                        name="kind",
-                        class_name="select",
-                        **unless(Shell.refused_edit),
-                    ),
-                    "channel-kind",
-                ),
-                labeled(
-                    "Addresses, or URL",
-                    rx.el.input(
-                        id="channel-target",
-                        name="target",
-                        class_name="input",
-                        required=True,
-                        auto_complete="off",
-                        read_only=rx.cond(Shell.refused_edit, True, False),
-                        **unless(Shell.refused_edit),
-                    ),
-                    "channel-target",
-                ),
-                button("Add channel", type="submit", refused=Shell.refused_edit),
-                class_name="inline-form",
-            ),
-            refusal(State, "channel"),
-            on_submit=State.add_channel,
-            reset_on_submit=True,
-            class_name="form",
-        ),
+        _new_channel(),
         rx.cond(
             State.secret != "",
             shown_once("Signing secret of the new webhook", State.secret, strings.TOKEN_ONCE),
         ),
         class_name="stack loose",
+    )
+
+
+def _new_channel() -> rx.Component:
+    return rx.form(
+        rx.el.div(
+            labeled(
+                "Name",
+                rx.el.input(
+                    id="channel-name",
+                    name="name",
+                    class_name="input",
+                    required=True,
+                    auto_complete="off",
+                    placeholder="ops",
+                    read_only=rx.cond(Shell.refused_edit, True, False),
+                    **unless(Shell.refused_edit),
+                ),
+                "channel-name",
+            ),
+            labeled(
+                "Kind",
+                rx.el.select(
+                    rx.el.option("Email", value="email"),
+                    rx.el.option("Slack-compatible", value="slack"),
+                    rx.el.option("Webhook", value="webhook"),
+                    id="channel-kind",
+                    name="kind",
+                    class_name="select",
+                    **unless(Shell.refused_edit),
+                ),
+                "channel-kind",
+            ),
+            labeled(
+                "Addresses, or URL",
+                rx.el.input(
+                    id="channel-target",
+                    name="target",
+                    class_name="input",
+                    required=True,
+                    auto_complete="off",
+                    read_only=rx.cond(Shell.refused_edit, True, False),
+                    **unless(Shell.refused_edit),
+                ),
+                "channel-target",
+            ),
+            button("Add channel", type="submit", refused=Shell.refused_edit),
+            class_name="inline-form",
+        ),
+        refusal(State, "channel"),
+        on_submit=State.add_channel,
+        reset_on_submit=True,
+        class_name="form",
     )
 
 
