@@ -27,7 +27,7 @@ from etlfabric_dagster.services import orgs, runs, users
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 ORG = "demo"
 EMAIL = "sam@acme.example"

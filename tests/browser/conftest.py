@@ -28,7 +28,7 @@ from etlfabric_dagster.testing import free_port
 from etlfabric_ui.server import build
 from etlfabric_ui.state.guards import AUDIENCE, COOKIE
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
     *("--disable-component-update", "--disable-sync"),
@@ -77,7 +77,7 @@ class Witness:
 def panel(migrated: Settings, _home: Path) -> Iterator[Panel]:
     """Backend and static server, as `etlfabric up` starts them."""
     if not CHROMIUM.exists():
-        pytest.skip("needs Debian's chromium; .ci/run installs it")
+        pytest.skip("needs Debian's chromium-headless-shell; .ci/run installs it")
     if not build.is_fresh():
         build.build()
     ui, api = free_port(), free_port()
