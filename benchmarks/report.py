@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import psutil
+
+_BEGAN = psutil.cpu_times()
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -36,7 +40,16 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.system(),
         "arch": platform.machine(),
+        "stolen": round(_stolen(), 3),
     }
+
+
+def _stolen() -> float:
+    """Share of the processors' time since the benchmark began that the host gave to others."""
+    now = psutil.cpu_times()
+    if not hasattr(now, "steal"):  # only Linux tells
+        return 0.0
+    return (now.steal - _BEGAN.steal) / max(sum(now) - sum(_BEGAN), 0.01)
 
 
 def finish(benchmark: str, figures: Mapping[str, Figure]) -> None:
