@@ -110,7 +110,7 @@ _add(doors.login, routes.LOGIN, strings.SIGN_IN)
 _add(doors.signup, routes.SIGNUP, strings.CREATE_ACCOUNT_LINK)
 _add(doors.forgot, routes.FORGOT, strings.FORGOT)
 _add(doors.reset, routes.RESET, strings.NEW_PASSWORD)
-_add(doors.password, routes.PASSWORD, strings.NEW_PASSWORD)
+_add(doors.password, routes.PASSWORD, strings.OWN_PASSWORD)
 _add(doors.invite, routes.INVITE, strings.INVITED)
 _add(doors.verify, routes.VERIFY, strings.CONFIRM_ADDRESS)
 _add(home, routes.HOME, "Home", Shell.go_home)
@@ -166,6 +166,12 @@ for _page, _route, _state in _settings:
 _add(account, routes.ACCOUNT, "Account", Shell.enter, AccountState.load)
 _add(settings_org.new_org, routes.NEW_ORG, strings.CREATE_ORG, Shell.enter)
 _add(operator.orgs, routes.OPERATOR_ORGS, "Orgs", Shell.enter, OperatorOrgsState.load)
-_add(operator.org, routes.OPERATOR_ORG, "Org", Shell.enter, OperatorOrgState.load)
+_add(
+    operator.org,
+    routes.OPERATOR_ORG,
+    _of_kind(OperatorOrgState.name, "Orgs"),
+    Shell.enter,
+    OperatorOrgState.load,
+)
 _add(operator.fleet, routes.OPERATOR_FLEET, "Fleet", Shell.enter, FleetState.load)
 app.add_page(missing, route="404", title=f"{strings.NOT_FOUND} · {strings.PRODUCT}")

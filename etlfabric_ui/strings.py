@@ -24,6 +24,7 @@ HAVE_ACCOUNT = "You have an account? Sign in"
 FORGOT = "Forgot your password"
 SEND_LINK = "Send a link"
 NEW_PASSWORD = "Choose a password"  # noqa: S105 - copy
+OWN_PASSWORD = "Set your password"  # noqa: S105 - copy
 CHANGE_PASSWORD = "Change password"  # noqa: S105 - copy
 NEW_LINK = "Request a new link"
 INVITED = "You are invited"
@@ -258,4 +259,3 @@ NO_CHANNELS_TEXT = "A channel is where messages go: mail, a Slack-compatible hoo
 
 # ── Operator ──
 QUOTA = "Empty is without limit. At 80% the org is warned, at 100% no new runs start."
-NO_ORGS_MATCH = "No orgs match these filters."

@@ -192,6 +192,7 @@
   });
   document.addEventListener("click", (event) => {
     if (event.target.closest(".side a")) document.body.classList.remove("menu-open");
+    if (event.target.closest("[data-clear]")) for (const one of document.querySelectorAll('main input[type="search"]')) one.value = "";
     const refused = event.target.closest('[aria-disabled="true"]');
     if (refused || pressedAgain(event)) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);

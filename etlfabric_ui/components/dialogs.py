@@ -67,16 +67,14 @@ def refusal(state: Any, form: str) -> rx.Component:
 
 
 def shown_once(title: Any, secret: Any, note: Any) -> rx.Component:
-    """Something that is on the page this once."""
-    return rx.el.div(
+    """Something that is on the page this once, while there is a `secret`."""
+    words = rx.el.div(
+        rx.el.p(title, class_name="strong"),
         rx.el.div(
-            rx.el.p(title, class_name="strong"),
-            rx.el.div(
-                rx.el.code(secret, class_name="snippet grow"), copy_button(secret), class_name="row"
-            ),
-            rx.el.p(note, class_name="soft"),
-            class_name="stack grow",
+            rx.el.code(secret, class_name="snippet grow"), copy_button(secret), class_name="row"
         ),
-        class_name="notice blue",
-        role="status",
+        rx.el.p(note, class_name="soft"),
+        class_name="stack grow",
     )
+    shown = rx.cond(secret != "", rx.el.div(words, class_name="notice blue"))
+    return rx.el.div(shown, class_name="live", role="status")

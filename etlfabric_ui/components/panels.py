@@ -78,6 +78,15 @@ def notice(kind: str, message: Any, *actions: rx.Component, remedy: Any = "") ->
     )
 
 
+def announced(said: Any, *parts: rx.Component, class_name: str = "notice") -> rx.Component:
+    """What was done, once there is something to say; `parts` stand for the words alone.
+
+    The region stands there from the start: words that come along with theirs are told by no reader.
+    """
+    words = rx.el.p(*(parts or [said]), class_name=class_name)
+    return rx.el.div(rx.cond(said != "", words), class_name="live", role="status")
+
+
 def refusal(problem: Any, *actions: rx.Component) -> rx.Component:
     """A `Problem` of a part of the page."""
     return notice("red", problem.message, *actions, remedy=problem.remedy)
@@ -100,12 +109,16 @@ def empty(
     )
 
 
-def no_match(noun: str, clear: Any) -> rx.Component:
-    """What stands where a filtered list would be; `clear` drops the filters."""
+def no_match(noun: str, clear: Any, *, beside: bool = False) -> rx.Component:
+    """What stands where a filtered list would be; `clear` drops the filters.
+
+    Args:
+        beside: in a narrow pane, without a frame.
+    """
     return rx.el.div(
-        rx.el.p(strings.NO_MATCH.format(noun=noun)),
-        button(strings.CLEAR_FILTERS, on_click=clear),
-        class_name="empty",
+        rx.el.p(strings.NO_MATCH.format(noun=noun), class_name="soft"),
+        button(strings.CLEAR_FILTERS, on_click=clear, custom_attrs={"data-clear": ""}),
+        class_name="stack start" if beside else "empty",
     )
 
 

@@ -9,6 +9,7 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, icon, search, state_icon, time, unless
 from etlfabric_ui.components.modal import drawer
+from etlfabric_ui.components.panels import announced, no_match
 from etlfabric_ui.components.tables import choose, pager, table
 
 POLICIES = (("keep", "Keep"), ("hash", "Hash"), ("mask", "Mask"), ("drop", "Drop"))
@@ -29,14 +30,10 @@ def stream_table(state: Any, *, refused: Any = "", loads: bool = False) -> rx.Co
     if loads:
         heads += [("Last load", "num not-narrow"), ("Fresh", "not-narrow")]
     rows = rx.foreach(state.streams, lambda row: _row(state, row, refused, loads))
-    nothing = rx.el.div(
-        rx.el.p(strings.NO_MATCH.format(noun="streams")),
-        button(strings.CLEAR_FILTERS, on_click=state.filter_streams("", "all")),
-        class_name="empty",
-    )
+    nothing = no_match("streams", state.filter_streams("", "all"))
     return rx.el.div(
         _toolbar(state, refused),
-        rx.cond(state.said != "", rx.el.p(state.said, class_name="soft", role="status")),
+        announced(state.said, class_name="soft"),
         rx.cond(state.streams.length() > 0, table([*heads, ("", "num")], rows, "Streams"), nothing),
         pager(
             rx.el.span(state.matching, " of ", state.found, " shown, ", state.chosen, " selected"),

@@ -101,7 +101,7 @@ NOT_BUILT = "It has no columns yet: it was not built."
 # ── Data ──
 DATA = "Data"
 SEARCH_TABLES = "Search tables"
-NOTHING_IN = "Nothing in {schema} yet. The first run fills it."
+WRITE_ONE = "Write a dbt model"
 TABS = (("rows", "Rows"), ("columns", "Columns"), ("profile", "Profile"), ("sql", "SQL"))
 DOWNLOAD = "Download CSV"
 SAMPLED = "From a sample of {rows} rows"

@@ -11,7 +11,7 @@ from etlfabric_ui.components.dialogs import refusal
 from etlfabric_ui.components.doors import api_form, password_field, text_field
 from etlfabric_ui.components.elements import button, time
 from etlfabric_ui.components.frame import heading
-from etlfabric_ui.components.panels import loads
+from etlfabric_ui.components.panels import announced, loads
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.pages.framed import framed
 from etlfabric_ui.pages.settings import labeled, part
@@ -79,10 +79,7 @@ def _name() -> rx.Component:
 
 
 def _email() -> rx.Component:
-    waits = rx.el.p(
-        f"A letter to {State.waiting} waits to be opened; until then you sign in as before.",
-        role="status",
-    )
+    letter = f"A letter to {State.waiting} waits to be opened; until then you sign in as before."
     unconfirmed = rx.el.div(
         rx.el.span("This address is not confirmed yet."),
         button("Send the letter again", custom_attrs={"data-do": "letter"}),
@@ -90,7 +87,7 @@ def _email() -> rx.Component:
         class_name="row wide",
     )
     return rx.fragment(
-        rx.cond(State.waiting != "", waits),
+        announced(State.waiting, rx.fragment(letter), class_name=""),
         rx.cond(State.confirmed, rx.fragment(), unconfirmed),
         _new_email(),
     )

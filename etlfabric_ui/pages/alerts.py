@@ -266,10 +266,7 @@ def _channels() -> rx.Component:
             empty(strings.NO_CHANNELS, strings.NO_CHANNELS_TEXT),
         ),
         _new_channel(),
-        rx.cond(
-            State.secret != "",
-            shown_once("Signing secret of the new webhook", State.secret, strings.TOKEN_ONCE),
-        ),
+        shown_once("Signing secret of the new webhook", State.secret, strings.TOKEN_ONCE),
         class_name="stack loose",
     )
 

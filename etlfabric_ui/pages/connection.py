@@ -19,7 +19,7 @@ from etlfabric_ui.components.elements import (
 from etlfabric_ui.components.form import fold, schema_field
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.modal import typed_name
-from etlfabric_ui.components.panels import copies, empty, loads, refusal
+from etlfabric_ui.components.panels import announced, copies, empty, loads, no_match, refusal
 from etlfabric_ui.components.tables import differences, pager, table
 from etlfabric_ui.components.tabs import tab_bar
 from etlfabric_ui.pages.framed import editors_only, framed
@@ -171,10 +171,7 @@ def _check(step: Any) -> rx.Component:
 def _edit() -> rx.Component:
     form = rx.el.form(
         rx.el.div(
-            rx.cond(
-                State.saved != "",
-                rx.el.p(State.saved, class_name="notice", role="status"),
-            ),
+            announced(State.saved),
             rx.foreach(State.fields, schema_field),
             rx.foreach(State.folds, fold),
             rx.cond(
@@ -262,7 +259,7 @@ def _streams() -> rx.Component:
                 rx.cond(
                     State.streams.length() > 0,
                     table(heads, rx.foreach(State.streams, _stream), "Streams found"),
-                    rx.el.p(strings.NO_MATCH.format(noun="streams"), class_name="empty"),
+                    no_match("streams", State.search("")),
                 ),
                 pager(State.shown, State.turn(-1), State.turn(1), State.has_back, State.has_more),
                 class_name="stack loose",

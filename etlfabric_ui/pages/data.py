@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.elements import button, icon, link_button, search, state_icon, time
 from etlfabric_ui.components.frame import addressed, heading
-from etlfabric_ui.components.panels import empty, loads, refusal
+from etlfabric_ui.components.panels import empty, loads, no_match, refusal
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.pages.data_profile import profile
@@ -64,6 +64,7 @@ def _tables() -> rx.Component:
     def schema(name: str) -> rx.Component:
         return rx.el.div(
             rx.el.h2(name, class_name="folder"),
+            rx.cond(State.no_marts, _no_marts()) if name == "marts" else rx.fragment(),
             rx.foreach(
                 State.tables, lambda one: rx.cond(one.schema == name, leaf(one), rx.fragment())
             ),
@@ -71,15 +72,20 @@ def _tables() -> rx.Component:
         )
 
     return rx.el.nav(
-        search(copy.SEARCH_TABLES, on_change=State.search.debounce(150)),
+        search(copy.SEARCH_TABLES, default_value=State.query, on_change=State.search.debounce(150)),
         *(schema(name) for name in SCHEMAS),
         rx.cond(
             State.tables.length() == 0,
-            rx.el.p(strings.NO_MATCH.format(noun="tables"), class_name="soft"),
+            no_match("tables", State.search(""), beside=True),
         ),
         class_name="stack tree-pane",
         custom_attrs={"aria-label": "Tables"},
     )
+
+
+def _no_marts() -> rx.Component:
+    models = routes.to(routes.DBT_MODELS, org_slug=Shell.org)
+    return rx.el.p(strings.NO_DATA, " ", rx.link(copy.WRITE_ONE, href=models))
 
 
 def _table() -> rx.Component:

@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import routes
 from etlfabric_ui.components.editor import SqlEditor, asks
 from etlfabric_ui.components.elements import button, icon
-from etlfabric_ui.components.panels import notice
+from etlfabric_ui.components.panels import announced, notice
 from etlfabric_ui.components.results import closes, diff_table
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.pages.dbt_panels import panels, sql_refusal
@@ -127,9 +127,7 @@ def _notes() -> rx.Component:
             State.generated != "",
             rx.el.p(icon("lock"), State.generated, class_name="row soft"),
         ),
-        rx.cond(
-            State.note != "", rx.el.p(icon("info"), State.note, class_name="row", role="status")
-        ),
+        announced(State.note, icon("info"), State.note, class_name="row"),
         rx.cond(State.conflict != "", _conflict()),
         rx.cond(State.error.kind != "", sql_refusal(State.error, State.error_line)),
     )

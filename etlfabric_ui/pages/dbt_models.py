@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import routes, strings
 from etlfabric_ui.components.elements import button, icon, search, state_icon
 from etlfabric_ui.components.frame import heading
-from etlfabric_ui.components.panels import empty, loads
+from etlfabric_ui.components.panels import empty, loads, no_match
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.pages.dbt_dialogs import delete_dialog, new_dialog
 from etlfabric_ui.pages.dbt_file import file
@@ -89,11 +89,11 @@ def _tree() -> rx.Component:
         )
 
     return rx.el.nav(
-        search(copy.FIND, on_change=State.search.debounce(150)),
+        search(copy.FIND, default_value=State.query, on_change=State.search.debounce(150)),
         rx.foreach(State.folders, folder),
         rx.cond(
             (State.query != "") & (State.files.length() == 0),
-            rx.el.p(strings.NO_MATCH.format(noun="files"), class_name="soft"),
+            no_match("files", State.search(""), beside=True),
         ),
         class_name="stack tree-pane",
         custom_attrs={"aria-label": "Files"},

@@ -58,7 +58,7 @@ def framed(current: str, *content: rx.Component) -> rx.Component:
         current,
         rx.cond(
             Shell.problem.kind != "",
-            problem_panel(Shell.problem, overview="/"),
+            problem_panel(Shell.problem, Shell.enter, overview="/"),
             rx.fragment(*content),
         ),
     )

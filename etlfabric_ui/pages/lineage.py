@@ -17,7 +17,7 @@ from etlfabric_ui.components.elements import (
     time,
 )
 from etlfabric_ui.components.frame import addressed, heading
-from etlfabric_ui.components.panels import empty, loads
+from etlfabric_ui.components.panels import empty, loads, no_match
 from etlfabric_ui.components.results import closes
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.copy import models as copy
@@ -30,6 +30,7 @@ State: Any = LineageState  # its attributes are Vars, which no type checker know
 
 def lineage() -> rx.Component:
     """The page."""
+    unmatched = no_match("tables", _look(focus="", only="", pipeline=""))
     return framed(
         "lineage",
         heading(copy.LINEAGE),
@@ -41,7 +42,7 @@ def lineage() -> rx.Component:
                 rx.el.div(
                     _toolbar(),
                     rx.cond(State.folded, rx.el.p(copy.FOLDED_NOTE, class_name="soft")),
-                    rx.cond(State.nodes.length() > 0, _views(), _no_match()),
+                    rx.cond(State.nodes.length() > 0, _views(), unmatched),
                     _drawer(),
                     class_name="stack loose",
                 ),
@@ -155,14 +156,6 @@ def _hop(shape: str, label: str, by: int) -> rx.Component:
         class_name="btn ghost icon",
         on_click=_look(hops=State.hops + by),
         custom_attrs={"aria-label": label},
-    )
-
-
-def _no_match() -> rx.Component:
-    return rx.el.div(
-        rx.el.p(strings.NO_MATCH.format(noun="tables")),
-        button(strings.CLEAR_FILTERS, on_click=_look(only="", pipeline="")),
-        class_name="empty",
     )
 
 

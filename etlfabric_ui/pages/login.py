@@ -86,7 +86,7 @@ def reset() -> rx.Component:
 def password() -> rx.Component:
     """An own password in place of the one-time login."""
     return door(
-        strings.NEW_PASSWORD,
+        strings.OWN_PASSWORD,
         api_form(
             "/api/v1/auth/password",
             strings.CHANGE_PASSWORD,
@@ -94,6 +94,7 @@ def password() -> rx.Component:
             password_field("new_password", "New password", complete="new-password", new=True),
             note=strings.SET_PASSWORD,
         ),
+        beside(rx.link(strings.SIGN_IN, href=routes.LOGIN)),
     )
 
 

@@ -19,7 +19,7 @@ from etlfabric_ui.components.elements import (
     time,
 )
 from etlfabric_ui.components.frame import addressed, heading
-from etlfabric_ui.components.panels import empty, loads, skeleton
+from etlfabric_ui.components.panels import empty, loads, no_match, skeleton
 from etlfabric_ui.components.tables import Head, table, ticker
 from etlfabric_ui.pages.framed import framed
 from etlfabric_ui.pages.settings import labeled, part
@@ -58,11 +58,7 @@ def orgs() -> rx.Component:
                     rx.cond(
                         Orgs.rows.length() > 0,
                         table(heads, rx.foreach(Orgs.rows, _org), "Orgs"),
-                        rx.el.div(
-                            rx.el.p(strings.NO_ORGS_MATCH),
-                            link_button(strings.CLEAR_FILTERS, routes.OPERATOR_ORGS),
-                            class_name="empty",
-                        ),
+                        no_match("orgs", Orgs.search("")),
                     ),
                     rx.cond(
                         Orgs.next_cursor != "",

@@ -10,7 +10,7 @@ from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, link_button, state_icon
 from etlfabric_ui.components.frame import addressed
 from etlfabric_ui.components.modal import dialog
-from etlfabric_ui.components.panels import empty, loads
+from etlfabric_ui.components.panels import announced, empty, loads
 from etlfabric_ui.components.streams import stream_drawer, stream_table
 from etlfabric_ui.components.tables import differences
 from etlfabric_ui.pages.framed import editors_only
@@ -39,7 +39,7 @@ def streams_tab() -> rx.Component:
         ],
     )
     table = rx.el.div(
-        rx.cond(State.receipt != "", rx.el.p(State.receipt, class_name="notice", role="status")),
+        announced(State.receipt),
         rx.cond(State.stale, _stale()),
         stream_table(State, refused=READ_ONLY, loads=True),
         rx.cond((State.edited > 0) | (State.refused.kind != ""), _edits()),

@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, icon, link_button, time, unless
 from etlfabric_ui.components.form import name_field
-from etlfabric_ui.components.panels import empty, loads
+from etlfabric_ui.components.panels import announced, empty, loads
 from etlfabric_ui.components.schedule import schedule_fields
 from etlfabric_ui.components.tables import LIVE_MS, table, ticker
 from etlfabric_ui.pages.framed import editors_only
@@ -101,7 +101,7 @@ def changes_tab(here: Any) -> rx.Component:
     nothing = (Changes.rows.length() == 0) & (Changes.pending.length() == 0)
     content = rx.el.div(
         rx.el.div(_policy(), class_name="toolbar"),
-        rx.cond(Changes.said != "", rx.el.p(Changes.said, class_name="notice", role="status")),
+        announced(Changes.said),
         rx.cond(Changes.pending.length() > 0, waiting),
         rx.cond(Changes.rows.length() > 0, found),
         rx.cond(nothing, empty(strings.NO_CHANGES, strings.NO_CHANGES_TEXT)),
@@ -113,7 +113,7 @@ def changes_tab(here: Any) -> rx.Component:
 def schedule_tab() -> rx.Component:
     """When it runs."""
     form = rx.el.div(
-        rx.cond(Plan.saved != "", rx.el.p(Plan.saved, class_name="notice", role="status")),
+        announced(Plan.saved),
         rx.cond(
             Plan.interval != "",
             rx.el.p(
@@ -182,7 +182,7 @@ def settings_tab() -> rx.Component:
         class_name="stack start-button",
     )
     return rx.el.div(
-        rx.cond(Head.saved != "", rx.el.p(Head.saved, class_name="notice", role="status")),
+        announced(Head.saved),
         rx.el.section(rx.el.h2("Rename"), _name(), class_name="stack"),
         rx.el.section(rx.el.h2("New columns at the source"), _policy(), class_name="stack"),
         rx.el.section(rx.el.h2("dbt models"), selector, class_name="stack"),

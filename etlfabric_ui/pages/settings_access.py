@@ -38,9 +38,7 @@ def tokens() -> rx.Component:
             "New token",
             _create(),
             refusal(Tokens, "token"),
-            rx.cond(
-                Tokens.made != "", shown_once("Your new token", Tokens.made, strings.TOKEN_ONCE)
-            ),
+            shown_once("Your new token", Tokens.made, strings.TOKEN_ONCE),
         ),
         rx.cond(
             Tokens.rows.length() > 0,
@@ -79,10 +77,7 @@ def bi_access() -> rx.Component:
                 ),
                 class_name="kv facts",
             ),
-            rx.cond(
-                Bi.password != "",
-                shown_once("The new password", Bi.password, strings.TOKEN_ONCE),
-            ),
+            shown_once("The new password", Bi.password, strings.TOKEN_ONCE),
             rx.el.div(opener("Roll password", "roll", "danger", refused=Shell.refused_admin)),
             confirm(
                 "roll", "Roll password", strings.ROLL_WARNING, "Roll password", lambda _: Bi.roll()

@@ -79,10 +79,7 @@ def _invite() -> rx.Component:
 
 
 def _link() -> rx.Component:
-    return rx.cond(
-        State.link != "",
-        shown_once(f"Link for {State.link_for}", State.link, State.note),
-    )
+    return shown_once(f"Link for {State.link_for}", State.link, State.note)
 
 
 def _member(row: Any) -> rx.Component:

@@ -9,7 +9,7 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button, link_button, state_icon, time
 from etlfabric_ui.components.frame import addressed
-from etlfabric_ui.components.panels import empty
+from etlfabric_ui.components.panels import empty, no_match
 from etlfabric_ui.components.tables import choose, table
 from etlfabric_ui.pages.settings import part, section
 from etlfabric_ui.state.settings_record import AuditState, UsageState
@@ -56,11 +56,7 @@ def audit() -> rx.Component:
         rx.cond(
             Audit.rows.length() > 0,
             table(heads, rx.foreach(Audit.rows, _event), "Audit log"),
-            rx.el.div(
-                rx.el.p(strings.NO_MATCH.format(noun="events")),
-                button(strings.CLEAR_FILTERS, on_click=Audit.filter("")),
-                class_name="empty",
-            ),
+            no_match("events", Audit.filter("")),
         ),
         rx.el.div(
             rx.cond(Audit.cursor != "", link_button("Newest", f"{base}?what={Audit.domain}")),

@@ -46,7 +46,7 @@ def wizard() -> rx.Component:
                 ("schedule", _schedule()),
                 _connectors(),
             ),
-            rx.cond(State.problem.kind != "", problem_panel(State.problem), skeleton()),
+            rx.cond(State.problem.kind != "", problem_panel(State.problem, State.load), skeleton()),
         ),
     )
 

@@ -45,6 +45,8 @@ class DataState(PageState, rx.State):
     tables: list[TableRef] = []
     query: str = ""
     nothing: bool = False
+    no_marts: bool = False
+    """Something was loaded, and nobody has built on it yet."""
     table: str = ""
     tab: str = "rows"
     facts: TableFacts = TableFacts("", "", "", moment(None))
@@ -206,6 +208,8 @@ class DataState(PageState, rx.State):
         async with org_scope(visit.actor, visit.org) as scope:
             found = (await data.list_tables(scope, q=self.query or None, limit=TABLES)).items
         self.nothing = not found and not self.query
+        marts = any(one.db_schema == "marts" for one in found)
+        self.no_marts = bool(found) and not marts and not self.query
         self.tables = sorted(
             (
                 TableRef(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 WIDE, NARROW = 1280, 390
 ZOOMED = 640  # what 200 % leaves of 1280
@@ -25,6 +25,24 @@ COVERED = """() => { const one = document.activeElement.closest('label') || docu
   return [top + 3, bottom - 3].map(hit).filter((it) => !it || !one.contains(it))
     .map((it) => `${one.outerHTML.slice(0, 120)} below ${it?.outerHTML.slice(0, 80)}`); }"""
 """What lies over the element that has the focus."""
+BENEATH = """() => { const found = [];
+  const bars = [...document.querySelectorAll('body *')].filter((one) =>
+    ['sticky', 'fixed'].includes(getComputedStyle(one).position));
+  const stops = [...document.querySelectorAll(
+      ':is(a[href], button, input, select, textarea, summary)')]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0
+      && !one.disabled && !one.closest('.sr'));
+  for (const one of [...stops, ...stops.reverse()]) {  // down to the end, and back up
+    one.focus();
+    const whole = one.closest('label') || one;
+    const { left, right, top, bottom } = whole.getClientRects()[0];
+    for (const y of [top + 3, bottom - 3]) {
+      const hit = document.elementFromPoint((left + right) / 2, y);
+      const bar = bars.find((it) => it.contains(hit) && !it.contains(whole));
+      if (document.activeElement === one && (bar || !hit))
+        found.push(`${one.outerHTML.slice(0, 120)} below ${bar?.outerHTML.slice(0, 80)}`); } }
+  return [...new Set(found)]; }"""
+"""What gets the focus below a bar that sticks, or out of sight."""
 OFFERED = """() => [...document.querySelectorAll(
     'main :is(a[href], button, input, select, textarea, summary, th)')]
   .filter((one) => one.checkVisibility() && !one.closest('.wide-only, .narrow-only'))
@@ -72,6 +90,11 @@ WIDEST = """(width) => [...document.querySelectorAll('body *')]
 FOLLOW = """(to) => {
   history.pushState({ idx: (history.state?.idx ?? 0) + 1, key: to, usr: null }, '', to);
   dispatchEvent(new PopStateEvent('popstate', { state: history.state })); }"""
+TELL = """window.WebSocket = class extends WebSocket { set onmessage(hear) {
+    super.onmessage = (event) => { hear(event); window.heard = (window.heard ?? '') + event.data; };
+    window.tell = (delta) =>
+      hear({ data: '42/_event,' + JSON.stringify(['event', { delta, events: [] }]) }); } }"""
+"""What a page hears when the test speaks as the server."""
 STILL = """() => { const dark = matchMedia('(prefers-color-scheme: dark)').matches;
   return document.documentElement.classList.contains(dark ? 'dark' : 'light')
     && document.getAnimations().every((one) => one.playState !== 'running'
@@ -132,6 +155,24 @@ def sideways(page: Page, width: int) -> list[str]:
 def covered(page: Page) -> list[str]:
     """What hides the element that has the focus."""
     return [str(one) for one in page.evaluate(COVERED)]
+
+
+def beneath(page: Page) -> list[str]:
+    """What a bar that sticks covers of what gets the focus: in low windows, a phone's and a desk's.
+
+    The keyboard itself is asked on a page or two: a browser scrolls for it as for `focus()`.
+    """
+    found = []
+    for width, height in ((NARROW, 500), (WIDE, 420)):
+        page.set_viewport_size({"width": width, "height": height})
+        found += [f"{width} × {height}: {one}" for one in page.evaluate(BENEATH)]
+    return found
+
+
+def announced(page: Page, said: str) -> Locator:
+    """A region that tells the outcome of what was done to who does not see it: well, or not."""
+    regions = page.get_by_role("status").or_(page.get_by_role("alert"))
+    return regions.filter(has_text=said).first
 
 
 def offered(page: Page) -> list[str]:

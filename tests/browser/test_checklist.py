@@ -10,10 +10,10 @@ import ast
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -28,13 +28,18 @@ from etlfabric_dagster.schemas.runs import LogLine, RunStatus
 from etlfabric_dagster.services import connections, pipelines
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui import routes, strings
+from etlfabric_ui.state.base import PageState
+from etlfabric_ui.views.shared import Problem
 from tests.browser.conftest import Member, Panel, Witness, add_member, enter, sign_in
 from tests.browser.promises import (
     STILL,
     STOP,
+    TELL,
     WIDE,
+    beneath,
     covered,
     drawn,
+    follow,
     kept,
     offered,
     sideways,
@@ -99,6 +104,11 @@ LINE = """window.line = { down: false, open: [],
     window.line.open.push(this);
     if (window.line.down) this.close(); } };"""
 """The wire between a browser and the backend."""
+REFUSED = "db.acme.io did not answer."
+IN_THE_WAY = {
+    "loaded_rx_state_": False,
+    "problem_rx_state_": asdict(Problem("error", REFUSED, "Try again in a minute.")),
+}
 HOLD = """{ const waiting = [];
   window.release = () => { window.release = null; for (const one of waiting) one(); };
   window.WebSocket = class extends WebSocket { set onmessage(hear) { super.onmessage = (event) =>
@@ -147,7 +157,7 @@ def registered() -> list[str]:
 
 
 ORG_PAGES = [route for route in registered() if route.startswith("/o/")]
-DOORS = [route for route in registered() if route in ("/login", "/signup", "/forgot")]
+DOORS = [routes.LOGIN, routes.SIGNUP, routes.FORGOT, routes.RESET, routes.PASSWORD, routes.VERIFY]
 OTHERS = [
     route for route in registered() if route.startswith(("/operator", "/account", "/new-org"))
 ]
@@ -243,6 +253,7 @@ def test_page_holds_what_every_page_promises(
     for width in OTHER_WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         faults += sideways(page, width)
+    faults += beneath(page)
     page.close()
     assert faults == []
 
@@ -295,14 +306,13 @@ def test_what_has_the_focus_lies_below_no_bar_that_sticks(
     assert faults == []
 
 
-@pytest.mark.parametrize("route", [routes.RUNS, routes.SETTINGS_AUDIT])
 def test_list_that_cannot_be_read_says_so_with_a_way_to_try_again(
-    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness, route: str
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness
 ) -> None:
     page = signed_in.new_page()
     witness.watch(page)
     page.add_init_script(HOLD)
-    page.goto(f"{furnished[0].path(route)}?cursor=none")
+    page.goto(f"{furnished[0].path(routes.RUNS)}?cursor=none")
     expect(page.locator(".bones").first).to_be_visible()
     page.evaluate("window.release()")
 
@@ -314,6 +324,57 @@ def test_list_that_cannot_be_read_says_so_with_a_way_to_try_again(
     faults = kept(page)
     page.close()
     assert faults == []
+
+
+def test_each_page_shows_what_is_in_its_way_and_reads_again_when_asked(
+    signed_in: BrowserContext, furnished: tuple[Furnished, Member], witness: Witness
+) -> None:
+    page = signed_in.new_page()
+    witness.watch(page)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.add_init_script(TELL)
+    page.goto(furnished[0].path(routes.OVERVIEW))
+    said = page.locator("main").get_by_role("alert")
+    faults = []
+    for route, state in readers().items():
+        path = furnished[0].path(route).removesuffix("/x")  # what the org has none of
+        page.evaluate("heard = ''")
+        follow(page, path)
+        page.wait_for_function('(state) => heard.includes(`"${state}":`)', arg=state)
+        drawn(page)
+        page.evaluate("([state, told]) => tell({ [state]: told })", [state, IN_THE_WAY])
+        expect(said, path).to_contain_text(REFUSED)
+        expect(page.locator("main table, .bones"), path).to_have_count(0)
+        faults += [f"{path}: {one}" for one in sideways(page, 390)]
+        again = said.get_by_role("button", name=strings.TRY_AGAIN)
+        if not again.count():
+            faults.append(f"{path}: no way to try again")
+            continue
+        again.click()
+        expect(said, path).to_have_count(0)
+    page.close()
+    assert faults == []
+
+
+def readers() -> dict[str, str]:
+    """Each page in the frame that reads something → the state that it reads into."""
+    from etlfabric_ui.app import app  # noqa: PLC0415 - builds all pages: not for who only collects
+
+    pages: Any = app._unevaluated_pages
+    read = {
+        f"/{route}": next(filter(reads, (one.state for one in page.on_load or ())), None)
+        for route, page in pages.items()
+    }
+    return {
+        route: state.get_full_name()
+        for route, state in read.items()
+        if state and route != routes.TABLE  # drawn as DATA is
+    }
+
+
+def reads(state: type) -> bool:
+    """Whether a page that reads into it can be in the way of itself."""
+    return issubclass(state, PageState)
 
 
 def test_state_that_changes_stands_in_each_window_within_two_seconds(
@@ -434,7 +495,7 @@ def test_a_dropped_socket_is_said_and_what_one_sees_is_fresh_again_afterwards(
 def test_door_holds_what_every_page_promises(
     page: Page, titles: dict[str, str], route: str
 ) -> None:
-    page.goto(route)
+    page.goto(PARTS.sub("x", route))
     drawn(page)
     at_first = offered(page)
 

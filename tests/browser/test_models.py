@@ -19,8 +19,9 @@ from etlfabric_dagster.schemas.runs import NodeResult, RunStatus, StreamResult
 from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
 from etlfabric_dagster.services import dbt_models, leases, orgs, runs, sandbox, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from etlfabric_ui import strings
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
-from tests.browser.promises import kept, looks
+from tests.browser.promises import announced, follow, kept, looks
 from tests.test_services.ended_runs import empty_queue
 
 DAILY = """select customer, sum(amount) as revenue
@@ -200,7 +201,7 @@ def test_dbt_model_is_written_previewed_formatted_and_saved(window: Page, shop: 
     window.get_by_role("button", name="Format").click()
     expect(window.locator(".cm-content")).to_contain_text("select id, amount")
     window.get_by_role("button", name="Save").click()
-    expect(window.get_by_text("Saved.", exact=True)).to_be_visible()
+    expect(announced(window, "Saved.")).to_be_visible()
     expect(window.get_by_role("link", name="big_orders")).to_be_visible()
     expect(window.get_by_text("unsaved")).to_have_count(0)
     columns = window.get_by_role("complementary", name="Columns")
@@ -212,14 +213,14 @@ def test_wrong_sql_is_kept_as_a_draft_and_leads_to_its_line(window: Page, shop: 
     open_file(window, shop, "marts/daily_orders.sql")
     write(window, "select 1 as a\nfrom {{ ref('nosuch') }}")
     window.keyboard.press("Control+s")
-    expect(window.get_by_text("Saved as draft. The last good version")).to_be_visible()
+    expect(announced(window, "Saved as draft. The last good version")).to_be_visible()
     window.get_by_role("button", name="Go to line 2").click()
     expect(window.locator(".cm-activeLine")).to_contain_text("nosuch")
     expect(window.locator(".cm-lintRange-error")).to_be_visible()
 
     write(window, DAILY)
     window.keyboard.press("Control+s")
-    expect(window.get_by_text("Saved.", exact=True)).to_be_visible()
+    expect(announced(window, "Saved.")).to_be_visible()
 
 
 def test_save_after_somebody_elses_is_compared_and_loses_nothing(window: Page, shop: Shop) -> None:
@@ -234,7 +235,7 @@ def test_save_after_somebody_elses_is_compared_and_loses_nothing(window: Page, s
     expect(difference).to_contain_text("theirs")
     expect(difference).to_contain_text("mine")
     window.get_by_role("button", name="Save mine over it").click()
-    expect(window.get_by_text("Saved.", exact=True)).to_be_visible()
+    expect(announced(window, "Saved.")).to_be_visible()
 
     window.get_by_role("link", name="Changes").click()
     window.get_by_role("button", name="Restore").first.click()
@@ -272,7 +273,7 @@ def test_test_is_added_by_form_and_its_failing_rows_are_shown(window: Page, shop
     window.get_by_label("Column", exact=True).fill("customer")
     window.get_by_label("Test", exact=True).select_option("unique")
     window.get_by_role("button", name="Add test").click()
-    expect(window.get_by_text("Test added to marts/daily_orders.yml")).to_be_visible()
+    expect(announced(window, "Test added to marts/daily_orders.yml")).to_be_visible()
     expect(window.get_by_text("unique_daily_orders_customer")).to_be_visible()
 
 
@@ -407,6 +408,29 @@ def test_lineage_leads_from_source_to_mart_by_keyboard(window: Page, shop: Shop)
     expect(window.locator("[data-node]")).to_have_count(1)
     window.get_by_role("button", name="List").click()
     expect(window.get_by_role("table", name="Tables and their state")).to_be_visible()
+
+
+def test_filter_that_finds_no_file_table_or_node_says_so_and_is_cleared(
+    window: Page, shop: Shop
+) -> None:
+    for path, noun in (("dbt-models", "files"), ("data/raw/shop__orders", "tables")):
+        follow(window, f"/o/{shop.slug}/{path}")
+        pane = window.locator(".tree-pane")
+        find = pane.get_by_role("searchbox")
+        expect(pane.locator(".leaf").nth(1)).to_be_visible()
+        find.fill("zoho")
+        expect(pane).to_contain_text(strings.NO_MATCH.format(noun=noun))
+        follow(window, f"/o/{shop.slug}/overview")
+        follow(window, f"/o/{shop.slug}/{path}")
+        expect(find).to_have_value("zoho")
+        pane.get_by_role("button", name=strings.CLEAR_FILTERS).click()
+        expect(find).to_have_value("")
+        expect(pane.locator(".leaf").nth(1)).to_be_visible()
+
+    follow(window, f"/o/{shop.slug}/lineage?pipeline=zoho")
+    expect(window.get_by_text(strings.NO_MATCH.format(noun="tables"))).to_be_visible()
+    window.get_by_role("button", name=strings.CLEAR_FILTERS).click()
+    expect(window.locator("[data-node]").first).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["data/raw/shop__orders", "lineage"])

@@ -18,7 +18,7 @@ from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy
 from etlfabric_dagster.services import connections, leases, pipelines, runs, schedules
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, add_member, enter
-from tests.browser.promises import drawn, kept, serious, without_colors
+from tests.browser.promises import announced, beneath, drawn, kept, serious, without_colors
 from tests.test_services.ended_runs import add_pipeline, empty_queue, end_run
 
 PICTURES = """async () => { const found = [];
@@ -88,14 +88,14 @@ def test_connection_that_fails_after_an_edit_is_kept_as_it_was(page: Page, shop:
     page.locator("#config-database").fill("no_such_database")
     page.get_by_role("button", name="Test and save").click()
 
-    expect(page.get_by_text("Not saved.")).to_be_visible()
+    expect(announced(page, "Not saved.")).to_be_visible()
     expect(page.locator("#config-database")).to_be_focused()
     assert serious(page) == []
     page.reload()
     expect(page.locator("#config-database")).to_have_value("shop_source")
 
     page.get_by_role("button", name="Test and save").click()
-    expect(page.get_by_text("Saved. The test passed.")).to_be_visible()
+    expect(announced(page, "Saved. The test passed.")).to_be_visible()
 
 
 def test_connection_in_use_cannot_be_deleted_and_says_by_whom(page: Page, shop: Member) -> None:
@@ -124,7 +124,7 @@ def test_edit_of_a_stream_is_told_before_it_is_saved(page: Page, shop: Member) -
     drawer = page.get_by_role("dialog")
     drawer.get_by_label("Full replace everything each run").click()
     expect(drawer.get_by_label("Full replace everything each run")).to_be_checked()
-    assert serious(page) == []
+    assert kept(page) == []
     page.keyboard.press("Escape")
 
     expect(drawer).to_have_count(0)
@@ -132,6 +132,8 @@ def test_edit_of_a_stream_is_told_before_it_is_saved(page: Page, shop: Member) -
     bar = page.get_by_label("Changes that are not saved")
     expect(bar).to_contain_text("orders will reload in full at the next run (about 10 rows)")
     expect(bar).to_contain_text("because its load mode and cursor change.")
+    assert beneath(page) == []
+    page.set_viewport_size({"width": 1280, "height": 800})
     assert aio.run(_mode(shop.org)) is LoadMode.INCREMENTAL
     with page.expect_event("dialog") as asked:
         page.once("dialog", lambda dialog: dialog.dismiss())
@@ -139,7 +141,7 @@ def test_edit_of_a_stream_is_told_before_it_is_saved(page: Page, shop: Member) -
     assert asked.value.type == "beforeunload"
     bar.get_by_role("button", name="Save").click()
 
-    expect(page.get_by_text("Saved. The next run loads them so.")).to_be_visible(timeout=30_000)
+    expect(announced(page, "Saved. The next run loads them so.")).to_be_visible(timeout=30_000)
     assert aio.run(_mode(shop.org)) is LoadMode.FULL
 
 
@@ -164,7 +166,7 @@ def test_refused_column_is_accepted_and_waits_no_more(page: Page, shop: Member) 
     page.get_by_role("link", name="Review change").click()
     page.get_by_role("button", name="Accept discount_code").click()
 
-    expect(page.get_by_text("1 column accepted. Takes effect at the next run.")).to_be_visible()
+    expect(announced(page, "1 column accepted. Takes effect at the next run.")).to_be_visible()
     expect(page.get_by_role("button", name="Accept discount_code")).to_have_count(0)
     expect(page.get_by_role("link", name="Review change")).to_have_count(0)
 
@@ -177,7 +179,7 @@ def test_schedule_that_is_set_stands_on_the_time_line(page: Page, shop: Member) 
     page.get_by_label("Cron expression").fill("30 6 * * *")
     expect(page.get_by_text("At 06:30 every day")).to_be_visible()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    expect(announced(page, "Saved.")).to_be_visible()
 
     page.goto(f"/o/{shop.org}/schedules")
     expect(page.get_by_role("cell", name="At 06:30 every day")).to_be_visible()
@@ -364,7 +366,7 @@ def test_runs_stand_still_until_asked_for_and_are_retried_and_canceled_together(
     page.set_viewport_size({"width": 1280, "height": 800})
     assert page.locator(".table-wrap").evaluate("one => one.scrollWidth - one.clientWidth") == 0
     page.get_by_label("Selected runs").get_by_role("button", name="Retry 1").click()
-    expect(page.get_by_text("1 run queued again.")).to_be_visible()
+    expect(announced(page, "1 run queued again.")).to_be_visible()
 
     page.get_by_label("Status").select_option("")
     page.get_by_label("Trigger").select_option("retry")
@@ -393,7 +395,7 @@ def test_a_pipeline_is_renamed_and_its_address_with_it(page: Page, shop: Member)
     page.get_by_role("button", name="Rename").click()
     page.wait_for_url("**/pipelines/every_night?tab=settings")
     expect(page.get_by_role("heading", level=1, name="every_night")).to_be_visible()
-    expect(page.get_by_text("Renamed to every_night.")).to_be_visible()
+    expect(announced(page, "Renamed to every_night.")).to_be_visible()
 
 
 def test_file_that_is_dropped_becomes_a_stream(page: Page, shop: Member) -> None:
@@ -427,7 +429,7 @@ def test_pages_are_accessible_and_fit(page: Page, shop: Member) -> None:
         page.locator(".tabs, .table, .steps").first.wait_for()
         drawn(page)
 
-        assert (path, kept(page) + without_colors(page)) == (path, [])
+        assert (path, kept(page) + without_colors(page) + beneath(page)) == (path, [])
 
 
 def test_a_link_that_was_followed_outdoes_an_answer_that_comes_late(

@@ -15,6 +15,8 @@ from etlfabric_dagster.models import Membership, User
 from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.services import alert_watch, alerts, erasures, orgs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from etlfabric_ui import strings
+from etlfabric_ui.state.operator import OperatorOrgsState
 from tests.browser.conftest import (
     CONTACT,
     Member,
@@ -25,7 +27,7 @@ from tests.browser.conftest import (
     enter,
     sign_in,
 )
-from tests.browser.promises import drawn, kept
+from tests.browser.promises import TELL, announced, drawn, kept
 from tests.test_services.ended_runs import end_run
 
 
@@ -67,12 +69,12 @@ def test_member_is_invited_by_a_link_and_their_role_is_changed(page: Page, membe
     page.get_by_label("Role", exact=True).select_option("editor")
     page.get_by_role("button", name="Invite").dblclick()  # sends one
 
-    expect(page.get_by_text("Mail is not set up on this install.")).to_be_visible()
+    expect(announced(page, "Mail is not set up on this install.")).to_be_visible()
     expect(page.get_by_text(re.compile("/invite/"))).to_be_visible()
     invitations = page.get_by_role("table", name="Invitations")
     expect(invitations.get_by_role("cell", name="sam@example.com")).to_have_count(1)
     page.get_by_label(f"Role of {other.email}").select_option("editor")
-    expect(page.get_by_text(f"{other.email} is editor now.")).to_be_visible()
+    expect(announced(page, f"{other.email} is editor now.")).to_be_visible()
     page.get_by_role("button", name=f"Remove {other.email}").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_label(f"Role of {other.email}")).to_have_count(0)
@@ -85,6 +87,7 @@ def test_token_is_shown_once_copied_and_revoked(page: Page, member: Member) -> N
     page.get_by_label("Name", exact=True).fill("nightly")
     page.get_by_label("May").select_option("read")
     page.get_by_role("button", name="Create token").dblclick()  # makes one
+    expect(announced(page, "Your new token")).to_be_visible()
     secret = page.locator("code.snippet")
     expect(secret).to_have_text(re.compile("etlf_"))
     shown = secret.inner_text()
@@ -105,7 +108,7 @@ def test_time_zone_of_the_org_is_the_one_that_times_are_told_in(page: Page, owne
     enter(page, owner, f"/o/{owner.org}/settings/general")
     page.get_by_label("Time zone").fill("Europe/Berlin")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(announced(page, "Saved.")).to_be_visible()
     page.goto(f"/o/{owner.org}/runs")
 
     expect(page.locator("time").first).to_have_attribute("title", re.compile("CE(S)?T"))
@@ -130,7 +133,7 @@ def test_rolled_bi_password_is_on_the_page_once(page: Page, member: Member) -> N
     enter(page, member, f"/o/{member.org}/settings/bi-access")
     page.get_by_role("button", name="Roll password").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Roll password").click()
-    expect(page.get_by_text("The new password")).to_be_visible()
+    expect(announced(page, "The new password")).to_be_visible()
     secret = page.locator("code.snippet").inner_text()
     page.reload()
     expect(page.get_by_role("heading", name="Snippets")).to_be_visible()
@@ -152,7 +155,7 @@ def test_all_is_exported_and_erase_needs_the_slug_typed(page: Page, member: Memb
     page.get_by_label(f"Type {member.org} to confirm.").fill(member.org)
     expect(final).to_have_attribute("aria-disabled", "false")
     final.click()
-    expect(page.get_by_text("is closed and being erased")).to_be_visible()
+    expect(announced(page, "is closed and being erased")).to_be_visible()
 
     assert member.org in {slug for _, slug in aio.run(erasures.requested())}
     aio.run(erasures.erase(OPERATOR, member.org))
@@ -186,6 +189,7 @@ def test_alert_is_muted_with_a_way_back_and_a_channel_is_tried(page: Page, owner
     page.get_by_label("Late after hours").fill("6")
     page.get_by_label("team", exact=True).check()
     page.get_by_role("button", name="Save rule").dblclick()  # makes one
+    expect(announced(page, "Rule late saved.")).to_be_visible()
     expect(page.get_by_text("stale for 6 h 00 min")).to_have_count(1)
 
 
@@ -236,7 +240,7 @@ def test_account_names_this_device_and_signs_out_everywhere(page: Page, member: 
     page.goto("/account")
     page.get_by_label("Name", exact=True).fill("Pat")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(announced(page, "Saved.")).to_be_visible()
     expect(page.get_by_text("Chrome on Linux")).to_be_visible()
     page.get_by_role("button", name="Sign out everywhere").click()
     page.wait_for_url("**/login")
@@ -254,6 +258,7 @@ def test_operator_suspends_with_the_consequences_and_enters(
     expect(page.get_by_text("Data is kept.")).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="Suspend").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    expect(announced(page, "All its data is kept.")).to_be_visible()
     page.get_by_role("link", name="Enter").click()
     page.wait_for_url(f"**/o/{owner.org}/overview")
 
@@ -274,7 +279,7 @@ def test_quota_that_an_operator_sets_is_the_one_that_usage_is_held_against(
     page.get_by_label("Rows a month").fill("1500")
     page.get_by_label("Storage in GB").fill("2")
     page.get_by_role("button", name="Save quota").click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(announced(page, "Saved.")).to_be_visible()
     page.reload()
     expect(page.get_by_label("Rows a month")).to_have_value("1,500")
     expect(page.get_by_label("Storage in GB")).to_have_value("2")
@@ -285,6 +290,25 @@ def test_quota_that_an_operator_sets_is_the_one_that_usage_is_held_against(
     page.get_by_label("Rows a month").fill("many")
     page.get_by_role("button", name="Save quota").click()
     expect(page.get_by_role("alert")).not_to_be_empty()
+
+
+def test_operators_see_that_no_org_is_found_and_how_it_looks_without_any(
+    page: Page, operator: Member
+) -> None:
+    page.add_init_script(TELL)
+    enter(page, operator, "/operator/orgs?q=zoho")
+    expect(page.get_by_text(strings.NO_MATCH.format(noun="orgs"))).to_be_visible()
+    find = page.get_by_label("Search orgs")
+    expect(find).to_have_value("zoho")
+    page.get_by_role("button", name=strings.CLEAR_FILTERS).click()
+    expect(page.get_by_role("table", name="Orgs")).to_be_visible()
+    expect(find).to_have_value("")
+
+    state = OperatorOrgsState.get_full_name()  # other tests have orgs
+    page.evaluate("(state) => tell({ [state]: { exists_rx_state_: false } })", state)
+    expect(page.locator(".empty")).to_contain_text(strings.NO_ORG)
+    expect(page.get_by_role("link", name=strings.CREATE_ORG)).to_be_visible()
+    assert kept(page) == []
 
 
 def test_fleet_tells_the_queue_and_why_it_cannot_tell_more(page: Page, operator: Member) -> None:
