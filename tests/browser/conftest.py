@@ -146,7 +146,11 @@ def witness(panel: Panel) -> Iterator[Witness]:
 @pytest.fixture
 def page(panel: Panel, chromium: Browser, witness: Witness) -> Iterator[Page]:
     """A fresh browser window, nobody signed in."""
-    context = chromium.new_context(base_url=panel.url, viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(
+        base_url=panel.url,
+        viewport={"width": 1280, "height": 800},
+        permissions=["clipboard-write"],  # a window that is looked at has it; the shell has none
+    )
     context.set_default_timeout(20_000)
     opened = context.new_page()
     witness.watch(opened)

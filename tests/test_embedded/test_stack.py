@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -16,6 +17,11 @@ from etlfabric_dagster.embedded.bootstrap import bootstrap
 from etlfabric_dagster.embedded.home import DATABASE, ROLE
 from etlfabric_dagster.embedded.state import ProcessState, State
 from tests.test_embedded.conftest import Stack, new_stack, wait_for
+
+
+def unhealthy(stack: Stack) -> list[dict[str, Any]]:
+    """What `status` complains of."""
+    return [one for one in stack.status()["processes"] if not one["healthy"]]
 
 
 def test_up_starts_every_process_and_status_says_healthy(stack: Stack) -> None:
@@ -62,6 +68,7 @@ def test_killed_process_is_restarted(stack: Stack) -> None:
 
     wait_for(lambda: valkey().state is State.HEALTHY and valkey().pid != before)
     assert valkey().restarts > 0
+    wait_for(lambda: unhealthy(stack) == [])  # each says anew that it is alive
 
 
 def test_taken_port_is_named_with_its_setting(refused: Stack) -> None:
