@@ -7,7 +7,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from etlfabric_dagster.embedded import ports
+from tests.folders import throwaway
 
 ROOT = Path(__file__).parents[2]
 DATA_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".mako", ".json", ".typed"}
@@ -36,9 +36,8 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    # not pytest's folder: every pytest that starts closes it to PostgreSQL's OS user
-    with tempfile.TemporaryDirectory(prefix="etlfabric_wheel_") as made:
-        yield Path(made).resolve()
+    with throwaway("wheel") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.kernel import is_locked
 from etlfabric_dagster.embedded.leftovers import identity, marked
 from etlfabric_dagster.embedded.state import Phase, StackState
+from tests.folders import throwaway
 from tests.processes import family, lives
 
 PORTS = (*ports.EMBEDDED, "dagster_port", "ui_port", "api_port")
@@ -173,9 +173,8 @@ def refused() -> Iterator[Stack]:
 
 @contextmanager
 def _throwaway() -> Iterator[Stack]:
-    # not pytest's folder: every pytest that starts closes it to PostgreSQL's OS user
-    with tempfile.TemporaryDirectory(prefix="etlfabric_stack_") as folder:
-        made = new_stack(Path(folder).resolve() / "home")
+    with throwaway("stack") as folder:
+        made = new_stack(folder / "home")
         yield made
         if made.home.state.exists():
             made.run("down")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from etlfabric_dagster.embedded.external import OLDEST
 from etlfabric_dagster.testing import ValkeyServer
+from tests.folders import throwaway
 from tests.test_connectors.servers import debian_postgres
 from tests.test_embedded.conftest import Stack, new_stack, still_running
 
@@ -47,8 +47,8 @@ def stack(postgres: tuple[int, Path], valkey: ValkeyServer) -> Iterator[Stack]:
     """A home whose settings name both servers; the platform's role does not exist yet."""
     port, socket = postgres
     address = f"127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory(prefix="etlfabric_external_") as folder:
-        made = new_stack(Path(folder).resolve() / "home")
+    with throwaway("external") as folder:
+        made = new_stack(folder / "home")
         made.environment.update(
             ETLFABRIC_DATABASE_URL=f"postgresql://fabric:its-password@{address}/fabric",
             ETLFABRIC_SUPERUSER_URL=f"postgresql://reader:pw@{address}/postgres",

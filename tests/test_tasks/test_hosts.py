@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,6 +30,7 @@ from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.runs import RunOut
 from etlfabric_dagster.services import connections, orgs, pipelines, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from tests.folders import throwaway
 from tests.processes import family, signal_all
 from tests.s3 import S3Server, s3_server
 from tests.test_tasks.test_worker import ended, query, reading, start, until
@@ -64,15 +64,14 @@ class Host:
 @contextmanager
 def host(environment: dict[str, str], *command: str) -> Iterator[Host]:
     """`etlfabric COMMAND` in a home of its own."""
-    with tempfile.TemporaryDirectory(prefix="etlfabric_host_") as folder:
-        home = Path(folder)
+    with throwaway("host") as home:
         with (home / "log").open("ab") as log:
             process = subprocess.Popen(
                 [str(Path(sys.executable).with_name("etlfabric")), *command],
-                env={**environment, "ETLFABRIC_HOME": folder},
+                env={**environment, "ETLFABRIC_HOME": str(home)},
                 stdout=log,
                 stderr=log,
-                cwd=folder,
+                cwd=home,
             )
         started = Host(home, process)
         try:
