@@ -16,7 +16,17 @@ from dagster._core.definitions.repository_definition.repository_definition impor
     RepositoryDefinition,
 )
 from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.execution.api import create_execution_plan, execute_run_iterator
+from dagster._core.execution.api import (
+    ExecuteRunWithPlanIterable,
+    create_execution_plan,
+    execute_run_iterator,
+    job_execution_iterator,
+)
+from dagster._core.execution.context_creation_job import (
+    PlanOrchestrationContextManager,
+    orchestration_context_event_generator,
+)
+from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.launcher.base import (
     CheckRunHealthResult,
     LaunchRunContext,
@@ -97,6 +107,8 @@ __all__ = [
     "DefinitionsLoadContext",
     "DefinitionsLoadType",
     "DefinitionsSource",
+    "ExecuteRunWithPlanIterable",
+    "ExecutionPlan",
     "GrpcServerCodeLocation",
     "GrpcServerCodeLocationOrigin",
     "JobDataSnap",
@@ -106,6 +118,7 @@ __all__ = [
     "LocationStateChangeEvent",
     "LocationStateChangeEventType",
     "ModuleCodePointer",
+    "PlanOrchestrationContextManager",
     "ReconstructableJob",
     "ReconstructableRepository",
     "RemoteJobOrigin",
@@ -125,6 +138,8 @@ __all__ = [
     "create_execution_plan",
     "deserialize_value",
     "execute_run_iterator",
+    "job_execution_iterator",
+    "orchestration_context_event_generator",
     "serialize_value",
     "snapshot_from_execution_plan",
 ]

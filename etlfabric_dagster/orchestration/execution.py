@@ -14,7 +14,6 @@ from etlfabric_dagster import aio
 from etlfabric_dagster.errors import FabricError, LeaseLostError
 from etlfabric_dagster.logs import log
 from etlfabric_dagster.orchestration import attempts, plans, verdicts
-from etlfabric_dagster.orchestration.compat import execute_run_iterator
 from etlfabric_dagster.orchestration.lease import Lease
 from etlfabric_dagster.orchestration.plans import Plan
 from etlfabric_dagster.orchestration.publishing import encode
@@ -92,7 +91,7 @@ class _Execution:
     def _iterate(self, plan: Plan) -> None:
         self._runner.planned, self._runner.transforms = plan.nodes, plan.transforms
         with attempts.executing(plan.run.run_id, self._runner):
-            for event in execute_run_iterator(plan.job, plan.run, self._instance):
+            for event in plan.execute(self._instance):
                 if event.event_type in ENDS:
                     self._status = ENDS[event.event_type]
                 if event.is_failure and self._error is None and event.event_specific_data:

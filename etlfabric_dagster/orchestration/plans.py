@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,15 @@ from etlfabric_dagster.orchestration import keys, repositories, selections
 from etlfabric_dagster.orchestration.compat import (
     PARENT_RUN_ID_TAG,
     ROOT_RUN_ID_TAG,
+    ExecuteRunWithPlanIterable,
+    ExecutionPlan,
     JobSnap,
+    PlanOrchestrationContextManager,
     ReconstructableJob,
     create_execution_plan,
+    execute_run_iterator,
+    job_execution_iterator,
+    orchestration_context_event_generator,
     snapshot_from_execution_plan,
 )
 from etlfabric_dagster.orchestration.launcher import RUN_TAG
@@ -28,14 +35,36 @@ ATTEMPT_TAG, TRIGGER_TAG = "etlfabric/attempt", "etlfabric/trigger"
 
 @dataclass(frozen=True)
 class Plan:
-    """What `execute_run_iterator` is given, and what the runner has to know of it."""
+    """What Dagster executes, and what the runner has to know of it."""
 
     job: ReconstructableJob
     run: dg.DagsterRun
+    steps: ExecutionPlan | None
+    """Dagster's own plan of a run that was created here; None for a launch from Dagster."""
     nodes: frozenset[str]
     """dbt unique ids that the pipeline builds at this version."""
     transforms: bool
     """Whether a dbt step follows the load step."""
+
+    def execute(self, instance: dg.DagsterInstance) -> Iterator[dg.DagsterEvent]:
+        """Execute it in this process: its events, as they happen."""
+        if self.steps is None:
+            return execute_run_iterator(self.job, self.run, instance)
+        # the rest of execute_run_iterator: it would read the plan back and make it once more
+        return iter(
+            ExecuteRunWithPlanIterable(
+                execution_plan=self.steps,
+                iterator=job_execution_iterator,
+                execution_context_manager=PlanOrchestrationContextManager(
+                    context_event_generator=orchestration_context_event_generator,
+                    job=self.job,
+                    execution_plan=self.steps,
+                    dagster_run=self.run,
+                    instance=instance,
+                    run_config=self.run.run_config,
+                ),
+            )
+        )
 
 
 def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Plan:
@@ -50,9 +79,13 @@ def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Pla
     known = _launched(claimed, instance)
     job_name = known.job_name if known else pipeline.name
     job = repositories.reconstructable(claimed.org_slug, version).get_reconstructable_job(job_name)
+    plan = None
     if known is None:
         asked = selections.to_dagster(snapshot, pipeline, claimed.selection)
-        known = _create(claimed, job, asked, instance, snapshot.job_ids.get(job_name, ""))
+        if asked.assets is not None or asked.checks is not None:
+            job = job.get_subset(asset_selection=asked.assets, asset_check_selection=asked.checks)
+        plan = create_execution_plan(job.get_definition(), tags=_tags(claimed))
+        known = _create(claimed, job, plan, asked, instance, snapshot.job_ids.get(job_name, ""))
     elif known.status is dg.DagsterRunStatus.QUEUED:
         report_starting(instance, known)
         known = instance.get_run_by_id(known.run_id) or known
@@ -60,7 +93,7 @@ def make(claimed: ClaimedRun, version: int, instance: dg.DagsterInstance) -> Pla
     if known.step_keys_to_execute is not None:
         steps &= set(known.step_keys_to_execute)
     transforms = keys.TRANSFORM_OP in steps and _wants_nodes(known)
-    return Plan(job, known, frozenset(pipeline.models), transforms)
+    return Plan(job, known, plan, frozenset(pipeline.models), transforms)
 
 
 def _launched(claimed: ClaimedRun, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
@@ -92,27 +125,28 @@ def _pipeline(claimed: ClaimedRun, snapshot: TenantSnapshot) -> PipelineSnapshot
     return found
 
 
+def _tags(claimed: ClaimedRun) -> dict[str, str]:
+    first = str(claimed.first_dagster_run_id)
+    return {
+        RUN_TAG: str(claimed.run_id),
+        ATTEMPT_TAG: str(claimed.number),
+        TRIGGER_TAG: claimed.trigger.value,
+        **({ROOT_RUN_ID_TAG: first, PARENT_RUN_ID_TAG: first} if claimed.number > 1 else {}),
+    }
+
+
 def _create(
     claimed: ClaimedRun,
     job: ReconstructableJob,
+    plan: ExecutionPlan,
     asked: DagsterSelection,
     instance: dg.DagsterInstance,
     job_id: str,
 ) -> dg.DagsterRun:
-    part = job
-    if asked.assets is not None or asked.checks is not None:
-        part = job.get_subset(asset_selection=asked.assets, asset_check_selection=asked.checks)
+    first = str(claimed.first_dagster_run_id) if claimed.number > 1 else None
+    definition = job.get_definition()
+    if definition.is_subset:
         job_id = ""
-    again = claimed.number > 1
-    first = str(claimed.first_dagster_run_id)
-    tags = {
-        RUN_TAG: str(claimed.run_id),
-        ATTEMPT_TAG: str(claimed.number),
-        TRIGGER_TAG: claimed.trigger.value,
-        **({ROOT_RUN_ID_TAG: first, PARENT_RUN_ID_TAG: first} if again else {}),
-    }
-    definition = part.get_definition()
-    plan = create_execution_plan(definition, tags=tags)
     stored = bool(job_id) and instance.run_storage.has_job_snapshot(job_id)
     job_snapshot = _stored(job_id) if stored else definition.get_job_snapshot()
     # as DagsterInstance.create_run_for_job does, which cannot take a selection of checks
@@ -121,9 +155,9 @@ def _create(
         run_id=str(claimed.dagster_run_id),
         run_config=None,
         status=None,
-        tags=tags,
-        root_run_id=first if again else None,
-        parent_run_id=first if again else None,
+        tags=_tags(claimed),
+        root_run_id=first,
+        parent_run_id=first,
         step_keys_to_execute=plan.step_keys_to_execute,
         execution_plan_snapshot=snapshot_from_execution_plan(plan, job_snapshot.snapshot_id),
         job_snapshot=job_snapshot,
