@@ -36,6 +36,7 @@ COLORS = 64
 MOST_BYTES = 80_000
 PAGES = {
     "sign-in": "/login",
+    "sign-up": "/signup",
     "overview": "/o/{org}/overview",
     "connections": "/o/{org}/connections",
     "wizard": "/o/{org}/connections/new",
@@ -50,9 +51,17 @@ PAGES = {
     "schedules": "/o/{org}/schedules",
     "alerts": "/o/{org}/alerts",
     "settings": "/o/{org}/settings/members",
+    **{
+        f"settings-{name}": f"/o/{{org}}/settings/{name}"
+        for name in ("tokens", "audit", "usage", "bi-access", "general", "danger-zone")
+    },
+    "account": "/account",
+    "new-org": "/new-org",
     "operator": "/operator/fleet",
 }
 """Picture → page, of the demo's org and its newest run of `shop`."""
+DOORS = ("sign-in", "sign-up")
+"""Pages of who is not signed in."""
 
 
 def main() -> None:
@@ -66,8 +75,8 @@ def main() -> None:
     wanted = {name: PAGES[name] for name in given.names or PAGES}
     with person() as password, browser(given.width, dark=given.dark) as page:
         facts = {"org": ORG, "run": aio.run(newest_run())}
-        if "sign-in" in wanted:
-            take(page, wanted.pop("sign-in"), given.into / "sign-in.png")
+        for name in [door for door in DOORS if door in wanted]:
+            take(page, wanted.pop(name), given.into / f"{name}.png")
         sign_in(page, password)
         for name, path in wanted.items():
             take(page, path.format(**facts), given.into / f"{name}.png")

@@ -60,6 +60,7 @@ def api_form(
             rx.el.div(class_name="form-error", role="alert", custom_attrs={"data-form-error": ""}),
             rx.el.button(submit, type="submit", class_name="btn primary"),
             no_validate=True,
+            class_name="form",
             custom_attrs=marks,
         ),
         class_name="stack loose",

@@ -33,7 +33,7 @@ def account() -> rx.Component:
                 rx.el.div(
                     part("Name", _name()),
                     part("Email", _email(), text=f"You sign in as {State.email}."),
-                    part("Password", _password(), text="All other sessions are signed out."),
+                    part("Password", _password(), text="Changing it signs out all other sessions."),
                     part(
                         "Sessions",
                         table(heads, rx.foreach(State.sessions, _session), "Sessions"),

@@ -33,7 +33,7 @@ NOUNS = {"dbt_models": "dbt model", "alerts": "alert settings", "bi": "BI passwo
 VERBS = {"put": "saved", "set": "set", "check": "tested", "discover": "looked for streams of"}
 VERBS |= {"roll": "rolled", "set_quota": "set the quota of", "make_owner": "made owner of"}
 VERBS |= {"rename": "renamed"}
-UNTOLD = ("id", "config_version")
+UNTOLD = ("id", "config_version", "sha256")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VIAS = {"ui": "panel", "api": "API", "cli": "command line", "fabric": "Python", "system": "system"}
 

@@ -75,6 +75,7 @@ def test_what_says_nothing_is_left_out_and_ids_are_short() -> None:
 
     assert (row.target, row.changes) == ("70f9b5c4", "selection: streams orders")
     assert changes({"zone": None}, {"zone": "UTC"}) == "zone: nothing → UTC"
+    assert changes(None, {"lines": 48, "sha256": "a7f2a767"}) == "lines: 48"
 
 
 def test_download_is_a_table_in_which_nothing_is_a_formula() -> None:
