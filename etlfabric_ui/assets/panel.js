@@ -579,6 +579,22 @@
     if (said && document.title !== said) document.title = said;
   }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-title"] });
 
+  // ── The tab one is on, or that has the focus, is in sight where not all of them fit ──
+  let onTab = null;
+  function bringIn(tab) {
+    const [bar, own] = [tab.parentElement, tab.getBoundingClientRect()];
+    bar.scrollLeft += own.left - bar.getBoundingClientRect().left - (bar.clientWidth - own.width) / 2;
+  }
+  function showTab() {
+    const tab = $('.tabs [aria-current="page"]');
+    if (tab && tab !== onTab) bringIn(tab);
+    onTab = tab;
+  }
+  new MutationObserver(showTab)
+    .observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-current"] });
+  addEventListener("resize", () => { onTab = null; showTab(); });
+  document.addEventListener("focusin", ({ target }) => { if (target.parentElement?.matches(".tabs")) bringIn(target); });
+
   // ── The first wrong field is focused ──
   new MutationObserver((changes) => {
     const marked = (node) => node.matches?.('[aria-invalid="true"]') || node.querySelector?.('[aria-invalid="true"]');

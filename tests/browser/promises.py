@@ -82,6 +82,10 @@ SMALL = """(least) => [...document.querySelectorAll(
     && size < (one.matches('.btn:not(.linkish), .input, .select') ? least : 24))
   .map(([one, size]) => `${size} px: ${one.outerHTML.slice(0, 100)}`)"""
 """What a finger, or a pointer, misses."""
+UNSEEN = """() => [...document.querySelectorAll('.tabs [aria-current="page"]')].filter((one) => {
+  const [own, bar] = [one, one.parentElement].map((it) => it.getBoundingClientRect());
+  return own.left < bar.left - 1 || own.right > bar.right + 1; }).map((one) => one.innerText)"""
+"""The tab one is on, where the bar does not show it."""
 MOVING = """() => document.getAnimations().filter((one) => one.playState === 'running')
   .map((one) => one.effect.target.outerHTML.slice(0, 80))"""
 WIDEST = """(width) => [...document.querySelectorAll('body *')]
@@ -141,6 +145,7 @@ def looks(page: Page, scheme: str, width: int) -> list[str]:
     least = 44 if width == NARROW else 24
     found += [f"{where}small: {one}" for one in page.evaluate(SMALL, least)]
     found += [f"{where}moves: {one}" for one in page.evaluate(MOVING)]
+    found += [f"{where}tab out of sight: {one}" for one in page.evaluate(UNSEEN)]
     return found + [f"{where}cut: {one}" for one in page.evaluate(CLIPPED)]
 
 
