@@ -415,7 +415,7 @@ def test_filter_that_finds_no_file_table_or_node_says_so_and_is_cleared(
 ) -> None:
     for path, noun in (("dbt-models", "files"), ("data/raw/shop__orders", "tables")):
         follow(window, f"/o/{shop.slug}/{path}")
-        pane = window.locator(".tree-pane")
+        pane = window.get_by_role("navigation", name=noun.capitalize())  # not the page before's
         find = pane.get_by_role("searchbox")
         expect(pane.locator(".leaf").nth(1)).to_be_visible()
         find.fill("zoho")
