@@ -185,10 +185,13 @@ async def forget(session: AsyncSession, org_id: UUID) -> None:
 
 async def _extend(session: AsyncSession, chain_id: UUID) -> AuditChain:
     """The chain with its length counted up: locked until the transaction ends."""
-    first = insert(AuditChain).values(id=chain_id, length=0, head=_GENESIS)
-    await session.execute(first.on_conflict_do_nothing())
     query = select(AuditChain).where(AuditChain.id == chain_id).with_for_update()
-    chain = (await session.scalars(query.execution_options(populate_existing=True))).one()
+    query = query.execution_options(populate_existing=True)
+    chain = (await session.scalars(query)).one_or_none()
+    if chain is None:
+        first = insert(AuditChain).values(id=chain_id, length=0, head=_GENESIS)
+        await session.execute(first.on_conflict_do_nothing())
+        chain = (await session.scalars(query)).one()
     chain.length += 1
     return chain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, delete, select, update
@@ -29,6 +30,7 @@ from etlfabric_dagster.schemas.runs import ClaimedRun, StreamResult
 from etlfabric_dagster.schemas.streams import SchemaPolicy
 from etlfabric_dagster.services import connections, dbt_models, stream_settings, tenants
 from etlfabric_dagster.services.scope import SYSTEM, OrgScope, org_scope_by_id
+from etlfabric_dagster.services.upserts import put
 from etlfabric_dagster.services.vault import vault
 
 
@@ -156,20 +158,9 @@ async def _keep_state(
     """`loaded`: whether anything reached the raw schema; dbt then has to build again."""
     if await session.scalar(_lease(claimed)) is None:
         return
-    statement = insert(PipelineState).values(
-        pipeline_id=claimed.pipeline_id, run_id=claimed.run_id, state=state
-    )
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["pipeline_id"],
-            set_={
-                "run_id": statement.excluded.run_id,
-                "state": statement.excluded.state,
-                "updated_at": clock.now(),
-            }
-            | ({"built_digest": None} if loaded else {}),
-        )
-    )
+    values: dict[str, Any] = {"run_id": claimed.run_id, "state": state}
+    values |= {"built_digest": None} if loaded else {}
+    await put(session, PipelineState, {"pipeline_id": claimed.pipeline_id}, values, values)
 
 
 def all_unchanged(results: Mapping[str, StreamResult]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -69,7 +70,8 @@ async def start(
         "streams": {},
         "models": {},
     }
-    run = await insert_run(scope.session, scope.slug, values)
+    new = fire_key is None and run_id is None
+    run = await insert_run(scope.session, scope.slug, values, new=new)
     if run.id == values["id"]:  # not one that was there already
         facts = {"pipeline": row.name, "selection": values["selection"], "parent": parent}
         action = "runs.retry" if trigger is Trigger.RETRY else "runs.start"
@@ -77,9 +79,17 @@ async def start(
     return run
 
 
-async def insert_run(session: AsyncSession, slug: str, values: dict[str, Any]) -> RunOut:
-    """Insert a queued run unless its fire key or id is known; ring only for a new one."""
-    statement = insert(Run).values(**values).on_conflict_do_nothing().returning(Run)
+async def insert_run(
+    session: AsyncSession, slug: str, values: dict[str, Any], *, new: bool
+) -> RunOut:
+    """Insert a queued run unless its fire key or id is known; ring only for one that was not.
+
+    Args:
+        new: neither can be known. That statement is compiled once (see `upserts.put`).
+    """
+    statement = plain_insert(Run).values(**values).returning(Run)
+    if not new:
+        statement = insert(Run).values(**values).on_conflict_do_nothing().returning(Run)
     run = await session.scalar(statement)
     if run is not None:
         ring_after_commit(session, EXECUTE, str(run.id), queue=RUNS)

@@ -20,7 +20,6 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_dagster import clock
@@ -31,6 +30,7 @@ from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.schemas.usage import UsageItem, UsageReport, UsageTotals
 from etlfabric_dagster.services import paging, quotas
 from etlfabric_dagster.services.scope import OrgScope
+from etlfabric_dagster.services.upserts import put
 
 DEFAULT_DAYS = 30
 MAX_PAGE = 1_000
@@ -51,20 +51,9 @@ async def record_attempt(session: AsyncSession, run: Run, seconds: float) -> Non
         "runs": int(final),
         "failed_runs": int(run.status == RunStatus.FAILED),
     }
-    statement = insert(UsageDay).values(
-        org_id=run.org_id,
-        day=clock.now().date(),
-        pipeline_id=run.pipeline_id,
-        pipeline_name=run.pipeline_name,
-        **values,
-    )
+    key = {"org_id": run.org_id, "day": clock.now().date(), "pipeline_id": run.pipeline_id}
     added = {name: getattr(UsageDay, name) + value for name, value in values.items()}
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["org_id", "day", "pipeline_id"],
-            set_=added,
-        )
-    )
+    await put(session, UsageDay, key, added, {"pipeline_name": run.pipeline_name, **values})
 
 
 async def report(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
 import psycopg
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy import event as sql_events
+from sqlalchemy.engine.interfaces import CacheStats
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from etlfabric_dagster import aio, storage
@@ -194,6 +197,34 @@ async def test_a_run_succeeds_in_both_with_its_rows_and_materializations(
     assert event.asset_materialization.metadata["rows"].value == 5
     lines, _ = storage.read_log(shop.id, run.id)
     assert "hello from the sandbox" in [line.message for line in lines]
+
+
+@contextmanager
+def compiled_anew() -> Iterator[list[str]]:
+    """The platform's statements that SQLAlchemy does not know from the time before."""
+    found: list[str] = []
+
+    def note(conn: Any, _cursor: Any, statement: str, _values: Any, context: Any, _: Any) -> None:
+        known = context.compiled is None or context.cache_hit is CacheStats.CACHE_HIT
+        if conn.dialect.driver == "asyncpg" and not known:
+            found.append(statement)
+
+    sql_events.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        sql_events.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_no_statement_of_a_run_is_compiled_for_it(
+    shop: OrgOut, execute: Callable[..., Any]
+) -> None:
+    for _ in range(2):  # the second reads what the first has left
+        await execute(await start(shop))
+    with compiled_anew() as found:
+        assert await execute(await start(shop)) is RunStatus.SUCCEEDED
+    once_per_build = "INSERT INTO dbt_build_leases"  # taken on a condition: ON CONFLICT alone can
+    assert [one for one in found if not one.startswith(once_per_build)] == []
 
 
 async def test_a_failed_stream_keeps_the_good_ones_and_leaves_the_marts(
