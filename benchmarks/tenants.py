@@ -22,7 +22,7 @@ from etlfabric_dagster.services import connections, orgs, pipelines, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 
 PIPELINE = "shop"
-LOOK_S, LOOK_AT_MANY_S = 0.02, 0.25  # moments are the rows' own: looking only costs
+LOOK_S, MOST_LOOK_S = 0.02, 1.0  # moments are the rows' own: looking only costs
 TABLE: LiteralString = """
 CREATE TABLE IF NOT EXISTS {name} (id bigint PRIMARY KEY, name text, updated_at timestamptz);
 CREATE INDEX IF NOT EXISTS {name}_updated ON {name} (updated_at);
@@ -152,7 +152,7 @@ async def _trigger(slug: str, pipeline: str) -> tuple[UUID, float]:
 def wait(triggered: Iterable[tuple[UUID, float]], timeout_s: float = 600) -> list[Ended]:
     """Until all have ended. Blocking. Raises TimeoutError."""
     moments = dict(triggered)
-    pause_s = LOOK_S if len(moments) == 1 else LOOK_AT_MANY_S
+    pause_s = min(MOST_LOOK_S, LOOK_S * len(moments))
     deadline = time.monotonic() + timeout_s
     while waiting := run(_open(list(moments))):
         if time.monotonic() > deadline:

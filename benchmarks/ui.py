@@ -21,6 +21,7 @@ from urllib.request import Request, urlopen
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import func, update
 
+from benchmarks import ui_streams
 from benchmarks.report import Figure, finish, percentile
 from benchmarks.stack import err, throw_away_stack
 from benchmarks.tenants import PIPELINE, Source, register, run_once
@@ -34,7 +35,7 @@ from etlfabric_dagster.services import orgs, runs, users
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui.state.overview import LOOK_MS
 
-PAGE_P50_S, CLICK_P50_S, BROWSERS_P95_S, MOST_NODES = 1.0, 0.05, 0.5, 5_000
+PAGE_P50_S, CLICK_P50_S, BROWSERS_P95_S, SEARCH_P50_S, MOST_NODES = 1.0, 0.05, 0.5, 0.3, 5_000
 SLUG, EMAIL = "panel", "bench@example.com"
 PASSWORD = secrets.token_urlsafe(16)
 LOOKS_EVERY_S = LOOK_MS / 1000
@@ -194,6 +195,9 @@ def look(given: Given, live: str) -> dict[str, Figure]:
         nodes = page.evaluate("document.querySelectorAll('*').length")
         figures[f"nodes_at_{given.lines}_lines"] = Figure(nodes, MOST_NODES)
         figures |= following(page, live)
+        opened(page, ui_streams.discover(SLUG))
+        spent = ui_streams.searched(page, given.clicks)
+        figures["search_of_1000_streams_p50_s"] = Figure(percentile(spent, 0.5), SEARCH_P50_S)
     return figures
 
 

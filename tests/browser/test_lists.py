@@ -22,17 +22,6 @@ from tests.test_services.ended_runs import add_pipeline, end_run
 
 MOST_NODES = 5_000
 STREAMS = 1_000
-MOST_FILTER_MS = 300
-FILTER = """async (part) => { const find = document.querySelector('main input[type=search]');
-  const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
-  set.call(find, part);
-  const began = performance.now();
-  find.dispatchEvent(new Event('input', { bubbles: true }));
-  const shown = () => [...document.querySelectorAll('main tbody tr')];
-  while (shown().length !== 10 || !shown().every((row) => row.innerText.includes(part)))
-    await new Promise(requestAnimationFrame);
-  return performance.now() - began; }"""
-"""How long after the last letter only what contains it is listed, in ms."""
 CONFIG = {"dialect": "postgresql", "host": "db.acme.io", "database": "shop", "username": "r"}
 EMPTY = {
     "connections": strings.NO_CONNECTIONS,
@@ -169,9 +158,6 @@ def test_a_thousand_streams_with_long_names_are_paged_filtered_and_fit(
     page.get_by_role("button", name=strings.CLEAR_FILTERS).click()
     expect(rows).to_have_count(50)
     expect(find).to_have_value("")
-    assert min(page.evaluate(FILTER, f"_04{n}") for n in range(2, 5)) <= MOST_FILTER_MS
-    find.fill("")
-    expect(rows).to_have_count(50)
     page.get_by_role("button", name="Next", exact=True).click()
     expect(rows.first).to_contain_text(_long(50))
     expect(page.get_by_role("button", name="Continue with 1", exact=True)).to_be_visible()
