@@ -1,8 +1,7 @@
 """One background event loop per process, so that synchronous code can call services.
 
 Celery children, Dagster assets, the CLI and `Fabric` are synchronous; services are not. The loop,
-and with it
-the database engine bound to it, is made on first use and forgotten after a fork.
+and with it the database engine bound to it, is made on first use and forgotten after a fork.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+import uvloop
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     global _loop
     with _lock:
         if _loop is None:
-            _loop = asyncio.new_event_loop()
+            _loop = uvloop.new_event_loop()
             threading.Thread(target=_loop.run_forever, name="etlfabric-aio", daemon=True).start()
         return _loop
 
