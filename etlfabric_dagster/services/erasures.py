@@ -24,14 +24,18 @@ ERASE = "etlfabric.erase_org"
 LOOK_S = 0.25
 
 
-async def begin(actor: Actor, slug: str) -> None:
-    """Hide the org, close its logins and cancel its runs. Owners and operators. Idempotent."""
+async def begin(actor: Actor, slug: str) -> UUID:
+    """Hide the org, close its logins and cancel its runs; its id. Owners and operators.
+
+    Idempotent.
+    """
     await require(actor, slug, "orgs.erase")
     async with get_session() as session:
         org = await find_org(session, actor, slug)
         org.status = OrgStatus.ERASING
         await orgs.cancel_runs(session, org.id)  # first: a fence holds its run, then the logins
         await tenants.set_logins(session, org.id, enabled=False)
+        return org.id
 
 
 async def request(actor: Actor, slug: str, typed: str | None = None) -> UUID:
