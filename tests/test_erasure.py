@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 
@@ -20,7 +21,7 @@ async def test_who_erases_is_told_what_a_faster_worker_removed(
 ) -> None:
     erase_records = records.erase_records
 
-    def slowly(slug: str, run_ids: Sequence[str]) -> int:
+    def slowly(slug: str, run_ids: Sequence[UUID]) -> int:
         erasing.erase_org(str(org.id))  # the worker has its own reference to the function
         return erase_records(slug, run_ids)
 
