@@ -61,6 +61,10 @@ DO $$ DECLARE name text; BEGIN
   LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
 END $$
 """
+_PLUGIN = """[etlfabric.connectors]
+plugin = tests.test_sandbox.plugin:CONNECTOR
+loader = tests.test_sandbox.loader:CONNECTOR
+"""
 PLATFORM_ROLE, PLATFORM_PASSWORD, PLATFORM_DATABASE = "etlfabric", "platform-pw", "etlfabric"
 
 
@@ -188,11 +192,21 @@ async def reader(org: OrgOut) -> Warehouse:
 
 
 @pytest.fixture(scope="session")
-def sandbox(install: Settings) -> Iterator[SandboxServer]:
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Import path with the test connectors, found as any installed package's would be."""
+    info = tmp_path_factory.mktemp("plugin") / "fabric_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fabric-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(_PLUGIN)
+    return info.parent, Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def sandbox(install: Settings, plugins: tuple[Path, Path]) -> Iterator[SandboxServer]:
     """The sandbox server of this test process, on the socket that the settings name."""
     directory = install.sandbox_path.parent
     directory.mkdir(parents=True, exist_ok=True)
-    with sandbox_server(directory) as running:
+    with sandbox_server(directory, plugins) as running:
         yield running
 
 

@@ -9,7 +9,8 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from etlfabric_dagster.errors import ConnectorError, SandboxError
 from etlfabric_dagster.sandbox.client import Call, SandboxClient
+from etlfabric_dagster.sandbox.server import command
 from etlfabric_dagster.schemas.jobs import CheckJob, DiscoverJob, DoneEvent, Limits, SourceConfig
 from etlfabric_dagster.testing import SandboxServer, sandbox_server
 from tests.processes import lives, pid_lives
@@ -60,24 +62,6 @@ def test_a_child_sees_no_setting_and_none_of_the_platform(sandbox: SandboxServer
         if m.split(".")[:2] in [["etlfabric_dagster", part] for part in platform]
     ]
     assert "dagster" not in seen["modules"]
-
-
-def test_the_server_drops_the_environment_it_was_started_with(
-    tmp_path: Path, plugins: tuple[Path, Path]
-) -> None:
-    path = os.pathsep.join(map(str, plugins))
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "ETLFABRIC_FERNET_KEYS": SECRET}
-    socket_path = tmp_path / "s.sock"
-    command = [sys.executable, "-m", "etlfabric_dagster.sandbox.server", str(socket_path)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        client = SandboxClient(socket_path)
-        client.wait_ready(120)
-        assert SECRET not in Path(f"/proc/{process.pid}/environ").read_text()
-        assert SECRET not in client.run(job("look")).model_dump_json()
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def test_a_child_has_a_private_folder_and_its_own_session(sandbox: SandboxServer) -> None:
@@ -197,9 +181,9 @@ def waiting(sandbox: SandboxServer) -> set[int]:
     return {one.pid for one in server.children() if _waits(one, server.cmdline())}
 
 
-def _waits(child: psutil.Process, command: list[str]) -> bool:
+def _waits(child: psutil.Process, line: list[str]) -> bool:
     try:
-        return child.cmdline() == command and os.getsid(child.pid) != child.pid
+        return child.cmdline() == line and os.getsid(child.pid) != child.pid
     except (psutil.NoSuchProcess, ProcessLookupError):  # ended meanwhile, or a zombie
         return False
 
@@ -231,15 +215,33 @@ def test_done_is_the_last_event(sandbox: SandboxServer) -> None:
     assert isinstance(events[-1], DoneEvent)
 
 
-def test_children_die_with_a_server_that_is_killed_and_the_next_one_wipes(
+def test_a_killed_server_takes_its_children_along_and_the_next_one_wipes(
     tmp_path: Path, plugins: tuple[Path, Path]
 ) -> None:
-    with sandbox_server(tmp_path, plugins) as first:
+    with _told_a_secret(tmp_path, plugins) as first:
+        assert SECRET not in Path(f"/proc/{first.process.pid}/environ").read_text()
+        assert SECRET not in first.client.run(job("look")).model_dump_json()
         folder = _end_while_busy(first, signal.SIGKILL, tmp_path / "first")
     with sandbox_server(tmp_path, plugins) as second:
         assert not folder.exists()
         assert look(second)["pid"]
         _end_while_busy(second, signal.SIGTERM, tmp_path / "second")
+
+
+@contextmanager
+def _told_a_secret(directory: Path, plugins: tuple[Path, Path]) -> Iterator[SandboxServer]:
+    """A server whose starter leaves a key in its environment."""
+    path = os.pathsep.join(map(str, plugins))
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "ETLFABRIC_FERNET_KEYS": SECRET}
+    socket_path = directory / "sandbox.sock"
+    process = subprocess.Popen(command(socket_path), env=environment, stdout=subprocess.DEVNULL)
+    try:
+        client = SandboxClient(socket_path)
+        client.wait_ready(120)
+        yield SandboxServer(client, socket_path, process)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _end_while_busy(server: SandboxServer, number: signal.Signals, tell: Path) -> Path:
@@ -254,8 +256,7 @@ def _end_while_busy(server: SandboxServer, number: signal.Signals, tell: Path) -
 
 
 def test_a_second_server_on_the_same_socket_is_refused(sandbox: SandboxServer) -> None:
-    command = [sys.executable, "-m", "etlfabric_dagster.sandbox.server", str(sandbox.socket_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command(sandbox.socket_path), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Another sandbox server" in done.stderr
 
