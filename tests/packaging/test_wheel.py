@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
-import random
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from etlfabric_dagster.embedded import ports
 from tests.folders import throwaway
+from tests.stacks import Stack, still_running, throwaway_stack, wait_for
 
 ROOT = Path(__file__).parents[2]
 DATA_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".mako", ".json", ".typed"}
 
 
-def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+def run(*command: str | Path, cwd: Path) -> str:
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=env,
         capture_output=True,
         text=True,
         timeout=400,
@@ -55,23 +52,43 @@ def test_wheel_carries_every_data_file_of_the_packages(wheel: Path) -> None:
     assert data - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 
-def test_installed_wheel_runs_the_stack(wheel: Path, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def program(wheel: Path, folder: Path) -> Path:
     python = folder / "venv" / "bin" / "python"
     run("uv", "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
     install = ("uv", "pip", "install", "--quiet", "--python", python)
     run(*install, "--require-hashes", "-r", ROOT / "requirements.lock", cwd=folder)
     run(*install, "--no-deps", wheel, cwd=folder)
+    return python.with_name("etlfabric")
 
-    kept = {n: os.environ[n] for n in ("PATH", "HOME", "LANG") if n in os.environ}
-    names = (*ports.EMBEDDED, "dagster_port", "ui_port", "api_port")
-    chosen = ports.choose(random.randrange(20_000, 30_000), dict.fromkeys(names))
-    given = {f"ETLFABRIC_{name.upper()}": str(port) for name, port in chosen.items()}
-    env = {**kept, **given, "ETLFABRIC_HOME": str(folder / "home")}
-    program = python.with_name("etlfabric")
-    try:
-        run(program, "up", "--detach", "--no-demo", cwd=folder, env=env)
-        found = json.loads(run(program, "status", "--json", cwd=folder, env=env))
-        assert [one for one in found["processes"] if not one["healthy"]] == []
-        assert len(found["processes"]) > 4
-    finally:
-        run(program, "down", cwd=folder, env=env)
+
+@pytest.fixture(scope="module")
+def installed(program: Path) -> Iterator[Stack]:
+    with throwaway_stack("installed", program) as made:
+        yield made
+
+
+def test_installed_wheel_runs_the_stack_and_after_a_kill_it_has_lost_nothing(
+    installed: Stack,
+) -> None:
+    installed.up("--no-demo")
+    found = installed.status()["processes"]
+    assert len(found) > 8
+    assert [one for one in found if not one["healthy"]] == []
+    database = installed.home.platform(installed.home.install()).dsn("etlfabric")
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("CREATE TABLE public.kept_by_test AS SELECT 1 AS one")
+    orphans = installed.alive()
+    assert len(orphans) > 8
+    installed.kill_supervisor()
+
+    with installed.foreground() as foreground:
+        wait_for(lambda: installed.is_ready() or foreground.poll() is not None)
+        assert still_running(orphans) == []
+        with psycopg.connect(database) as conn:
+            assert conn.execute("SELECT one FROM public.kept_by_test").fetchone() == (1,)
+        running = installed.alive()
+        assert len(running) > 8
+        assert installed.run("down").returncode == 0
+        assert still_running(running) == []
+        assert foreground.wait(30) == 0

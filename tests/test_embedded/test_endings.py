@@ -1,15 +1,13 @@
-"""How a stack ends: `down`, kill -9 of what holds it, and what is left then."""
+"""How a stack ends that is starting: `down`, kill -9 of what holds it, and what is left then.
+
+One that was ready is killed, and started again, in `tests/packaging`.
+"""
 
 from __future__ import annotations
 
 import psutil
-import psycopg
 
-from tests.test_embedded.conftest import Stack, still_running, wait_for
-
-
-def platform_dsn(stack: Stack) -> str:
-    return stack.home.platform(stack.home.install()).dsn("etlfabric")
+from tests.stacks import Stack, still_running, wait_for
 
 
 def has_processes(stack: Stack) -> bool:
@@ -18,27 +16,6 @@ def has_processes(stack: Stack) -> bool:
         return False
     state = stack.state()
     return state.is_supervised() and len(state.recorded()) > 2
-
-
-def test_up_after_a_kill_loses_nothing_and_down_ends_one_in_the_foreground(endings: Stack) -> None:
-    endings.up()
-    with psycopg.connect(platform_dsn(endings), autocommit=True) as conn:
-        conn.execute("CREATE TABLE public.kept_by_test AS SELECT 1 AS one")
-    orphans = endings.alive()
-    assert len(orphans) > 8
-    endings.kill_supervisor()
-
-    with endings.foreground() as foreground:
-        wait_for(lambda: endings.is_ready() or foreground.poll() is not None)
-        assert still_running(orphans) == []
-        with psycopg.connect(platform_dsn(endings), autocommit=True) as conn:
-            assert conn.execute("SELECT one FROM public.kept_by_test").fetchone() == (1,)
-            conn.execute("DROP TABLE public.kept_by_test")
-        running = endings.alive()
-        assert len(running) > 8
-        assert endings.run("down").returncode == 0
-        assert still_running(running) == []
-        assert foreground.wait(30) == 0
 
 
 def test_down_after_a_kill_leaves_nothing_and_can_be_said_twice(endings: Stack) -> None:

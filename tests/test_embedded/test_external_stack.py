@@ -17,8 +17,8 @@ import pytest
 from etlfabric_dagster.embedded.external import OLDEST
 from etlfabric_dagster.testing import ValkeyServer
 from tests.folders import throwaway
+from tests.stacks import Stack, new_stack, still_running
 from tests.test_connectors.servers import debian_postgres
-from tests.test_embedded.conftest import Stack, new_stack, still_running
 
 WORK = """
 import io, json

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
@@ -16,16 +15,10 @@ import psycopg
 from etlfabric_dagster.embedded.bootstrap import bootstrap
 from etlfabric_dagster.embedded.home import DATABASE, ROLE
 from etlfabric_dagster.embedded.state import ProcessState, State
-from tests.test_embedded.conftest import Stack, new_stack, wait_for
-
-
-def unhealthy(stack: Stack) -> list[dict[str, Any]]:
-    """What `status` complains of."""
-    return [one for one in stack.status()["processes"] if not one["healthy"]]
+from tests.stacks import Stack, new_stack, wait_for
 
 
 def test_up_starts_every_process_and_status_says_healthy(stack: Stack) -> None:
-    stack.up()
     found = stack.status()
     assert found["processes"]
     assert [p for p in found["processes"] if not p["healthy"]] == []
@@ -34,7 +27,6 @@ def test_up_starts_every_process_and_status_says_healthy(stack: Stack) -> None:
 
 
 def test_second_up_says_that_it_is_up_and_starts_nothing(stack: Stack) -> None:
-    stack.up()
     before = stack.state()
     done = stack.run("up", "--detach")
     assert done.returncode == 0
@@ -43,7 +35,6 @@ def test_second_up_says_that_it_is_up_and_starts_nothing(stack: Stack) -> None:
 
 
 def test_up_whose_output_nobody_reads_ends_well(stack: Stack) -> None:
-    stack.up()
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as closed:
@@ -58,7 +49,6 @@ def test_up_whose_output_nobody_reads_ends_well(stack: Stack) -> None:
 
 
 def test_killed_process_is_restarted(stack: Stack) -> None:
-    stack.up()
     before = stack.state().processes["valkey"].pid
     assert before
     psutil.Process(before).send_signal(signal.SIGKILL)
@@ -68,7 +58,7 @@ def test_killed_process_is_restarted(stack: Stack) -> None:
 
     wait_for(lambda: valkey().state is State.HEALTHY and valkey().pid != before)
     assert valkey().restarts > 0
-    wait_for(lambda: unhealthy(stack) == [])  # each says anew that it is alive
+    wait_for(lambda: stack.unhealthy() == [])  # each says anew that it is alive
 
 
 def test_taken_port_is_named_with_its_setting(refused: Stack) -> None:
@@ -116,7 +106,6 @@ def test_unreachable_redis_is_refused(refused: Stack) -> None:
 
 
 def test_logs_prints_what_a_process_wrote_and_names_the_others(stack: Stack) -> None:
-    stack.up()
     assert "ready to accept connections" in stack.run("logs", "postgres").stdout
     refused = stack.run("logs", "nobody")
     assert refused.returncode == 1
@@ -124,7 +113,6 @@ def test_logs_prints_what_a_process_wrote_and_names_the_others(stack: Stack) -> 
 
 
 def test_no_secret_stands_on_a_command_line_or_in_a_log(stack: Stack) -> None:
-    stack.up()
     facts = json.loads(stack.home.install_file.read_text())
     secrets = [v for k, v in facts.items() if k.endswith(("_password", "_keys"))]
     seen = [" ".join(p.cmdline()) for p in stack.alive()]

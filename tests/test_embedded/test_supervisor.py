@@ -14,7 +14,7 @@ import psutil
 
 from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.state import Phase, StackState, State
-from tests.test_embedded.conftest import still_running, wait_for
+from tests.stacks import still_running, wait_for
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60

@@ -15,9 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from etlfabric_dagster.embedded.home import Home
 from etlfabric_dagster.embedded.state import StackState, State
-from tests.live import LiveStack
+from tests.stacks import Stack
 
 TABLES = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
 ROWS = 5 + 25 + 100 + 1500 + 2000 + 8000 + 15000 + 60_003
@@ -65,7 +64,7 @@ print(runner.tries, runner.failures)
 
 
 @pytest.fixture(scope="module")
-def source(stack: LiveStack) -> Iterator[psycopg.Connection]:
+def source(stack: Stack) -> Iterator[psycopg.Connection]:
     """A database with the tables on the server that the install may reach."""
     with psycopg.connect(stack.source.dsn(), autocommit=True) as server:
         server.execute("CREATE DATABASE tpch")
@@ -75,7 +74,7 @@ def source(stack: LiveStack) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="module")
-def printed(stack: LiveStack, source: psycopg.Connection) -> str:
+def printed(stack: Stack, source: psycopg.Connection) -> str:
     """What the example printed."""
     config = {
         "dialect": "postgresql",
@@ -96,7 +95,7 @@ def test_example_loads_every_row(printed: str, source: psycopg.Connection) -> No
 
 
 @pytest.fixture(scope="module")
-def checksums(printed: str, stack: LiveStack, source: psycopg.Connection) -> dict[str, Any]:
+def checksums(printed: str, stack: Stack, source: psycopg.Connection) -> dict[str, Any]:
     """Of each table as it was loaded: count and checksum, by the org's own query."""
     queries = {table: checksum(source, table, f"shop__{table}") for table in TABLES}
     script = (
@@ -131,7 +130,7 @@ def checksum(source: psycopg.Connection, table: str, name: str) -> str:
     return f"SELECT count(*), md5(string_agg({row}, '' ORDER BY {row})) FROM {name}"
 
 
-def test_example_schedules_and_transforms(printed: str, stack: LiveStack) -> None:
+def test_example_schedules_and_transforms(printed: str, stack: Stack) -> None:
     schedules = stack.cli("schedules", "list", "acme")["items"]
     run = stack.cli("runs", "start", "acme", "shop", "--wait")
     days = stack.cli("query", "acme", "select count(*), sum(orders) from daily_orders")["rows"]
@@ -143,7 +142,7 @@ def test_example_schedules_and_transforms(printed: str, stack: LiveStack) -> Non
     assert [[int(value) for value in row] for row in days] == [[2406, 15000]]
 
 
-def test_up_leaves_every_mart_filled(stack: LiveStack) -> None:
+def test_up_leaves_every_mart_filled(stack: Stack) -> None:
     counts = ", ".join(f"(select count(*) from {mart})" for mart in MARTS)
 
     answer = stack.cli("query", "demo", f"select {counts}")
@@ -151,7 +150,7 @@ def test_up_leaves_every_mart_filled(stack: LiveStack) -> None:
     assert all(int(count) > 0 for count in answer["rows"][0])
 
 
-def test_first_runs_succeeded_and_loaded_every_row(stack: LiveStack) -> None:
+def test_first_runs_succeeded_and_loaded_every_row(stack: Stack) -> None:
     runs = stack.cli("runs", "list", "demo")["items"]
 
     by_pipeline = {run["pipeline"]: run for run in runs}  # the oldest of each
@@ -164,7 +163,7 @@ def test_first_runs_succeeded_and_loaded_every_row(stack: LiveStack) -> None:
     assert warnings == []
 
 
-def test_run_after_new_orders_loads_only_them(stack: LiveStack) -> None:
+def test_run_after_new_orders_loads_only_them(stack: Stack) -> None:
     revenue = "select sum(revenue) from daily_orders"
     before = stack.cli("query", "demo", revenue)["rows"]
 
@@ -178,14 +177,14 @@ def test_run_after_new_orders_loads_only_them(stack: LiveStack) -> None:
     assert stack.cli("query", "demo", revenue)["rows"] != before
 
 
-def test_demo_was_loaded_by_the_supervisor(stack: LiveStack) -> None:
-    state = StackState.read(Home(stack.home).state)
+def test_demo_was_loaded_by_the_supervisor(stack: Stack) -> None:
+    state = StackState.read(stack.home.state)
 
     assert state is not None
     assert state.processes["demo"].state is State.DONE
 
 
-def test_loading_the_demo_again_keeps_what_people_changed(stack: LiveStack) -> None:
+def test_loading_the_demo_again_keeps_what_people_changed(stack: Stack) -> None:
     script = """
 from etlfabric_dagster import Fabric, demo
 
@@ -204,7 +203,7 @@ with Fabric.connect() as fabric:
     assert printed.split()[-1] == "succeeded"
 
 
-def test_examples_of_fabric_do_what_they_say(stack: LiveStack) -> None:
+def test_examples_of_fabric_do_what_they_say(stack: Stack) -> None:
     printed = stack.python(SCRIPT)
 
     tries, failures = map(int, printed.split()[-2:])

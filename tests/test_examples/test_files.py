@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.live import LiveStack
+from tests.stacks import Stack
 
 ORG = "paper_mill"
 
 
 @pytest.fixture(scope="module")
-def folder(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An org with two uploads, a connection that reads them, and a pipeline over all streams."""
     folder = tmp_path_factory.mktemp("files")
     stack.cli("orgs", "create", ORG, "--name", "Paper Mill")
@@ -35,21 +35,21 @@ def folder(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def put(stack: LiveStack, folder: Path, name: str, text: str) -> None:
+def put(stack: Stack, folder: Path, name: str, text: str) -> None:
     (folder / name).write_text(text)
     stack.cli("uploads", "put", ORG, str(folder / name))
 
 
-def run(stack: LiveStack, ok: bool = True) -> dict[str, Any]:
+def run(stack: Stack, ok: bool = True) -> dict[str, Any]:
     return stack.cli("runs", "start", ORG, "files", "--wait", ok=ok)
 
 
-def rows(stack: LiveStack, sql: str) -> list[list[Any]]:
+def rows(stack: Stack, sql: str) -> list[list[Any]]:
     return stack.cli("query", ORG, sql)["rows"]
 
 
 def test_files_are_loaded_typed_then_followed_and_a_bad_line_is_named(
-    stack: LiveStack, folder: Path
+    stack: Stack, folder: Path
 ) -> None:
     assert stack.cli("connections", "check", ORG, "files")["ok"]
     first = run(stack)
