@@ -16,7 +16,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import Settings
@@ -124,15 +132,33 @@ def wait_for(url: str, log: Path) -> None:
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    """One browser for the folder; each test opens contexts of its own.
+def playwright() -> Iterator[Playwright]:
+    """While it is open its event loop runs in this thread, where async tests want theirs."""
+    with sync_playwright() as started:
+        yield started
 
-    While it is open Playwright's event loop runs in this thread, where async tests want theirs.
-    """
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """A browser for contexts that know nothing of each other."""
+    browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def profile(panel: Panel, playwright: Playwright, _home: Path) -> Iterator[BrowserContext]:
+    """One person's browser for the folder: the panel's scripts are fetched and compiled once."""
+    context = playwright.chromium.launch_persistent_context(
+        _home / "chromium",
+        executable_path=str(CHROMIUM),
+        args=list(FLAGS),
+        base_url=panel.url,
+        viewport={"width": 1280, "height": 800},
+    )
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
 
 
 @pytest.fixture
@@ -144,18 +170,23 @@ def witness(panel: Panel) -> Iterator[Witness]:
 
 
 @pytest.fixture
-def page(panel: Panel, chromium: Browser, witness: Witness) -> Iterator[Page]:
+def page(panel: Panel, profile: BrowserContext, witness: Witness) -> Iterator[Page]:
     """A fresh browser window, nobody signed in."""
-    context = chromium.new_context(
-        base_url=panel.url,
-        viewport={"width": 1280, "height": 800},
-        permissions=["clipboard-write"],  # a window that is looked at has it; the shell has none
-    )
-    context.set_default_timeout(20_000)
-    opened = context.new_page()
+    profile.grant_permissions(["clipboard-write"])  # a window that is looked at has it
+    opened = profile.new_page()
     witness.watch(opened)
     yield opened
-    context.close()
+    for left in profile.pages:
+        _forget(left, panel)
+        left.close()
+    profile.clear_cookies()
+    profile.clear_permissions()
+
+
+def _forget(page: Page, panel: Panel) -> None:
+    """What the panel keeps in a browser; what it fetched stays."""
+    kept = {"origin": panel.url, "storageTypes": "local_storage,session_storage,indexeddb"}
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
 
 
 @dataclass(frozen=True)

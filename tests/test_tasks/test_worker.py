@@ -262,8 +262,10 @@ async def test_people_do_not_wait_behind_loads(shop: OrgOut, workers: Path, sour
 async def test_a_child_that_did_its_share_is_replaced_and_loses_nothing(
     shop: OrgOut, workers: Path
 ) -> None:
+    quick = {"connection": "shop", "table_prefix": "again__", "models": "path:none"}
+    await pipelines.create(OPERATOR, shop.slug, "raw_only", **quick)
     async with org_scope(OPERATOR, shop.slug) as scope:
-        queued = [await runs.start(scope, "shop") for _ in range(TASKS_PER_CHILD + 1)]
+        queued = [await runs.start(scope, "raw_only") for _ in range(TASKS_PER_CHILD + 1)]
     done = [await ended(shop, run, workers) for run in queued]
     assert {(run.status, len(run.attempts)) for run in done} == {("succeeded", 1)}
     assert len({run.attempts[0].worker for run in done}) >= 2
