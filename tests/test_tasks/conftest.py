@@ -21,6 +21,7 @@ from etlfabric_dagster import queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.testing import SandboxServer
+from tests.processes import family, signal_all
 
 PATIENCE_S = 300  # imports take long on a busy machine
 TASKS_PER_CHILD = 6
@@ -96,6 +97,9 @@ def processes(migrated: Settings, sandbox: SandboxServer) -> Iterator[Workers]:
         wait_for_worker("runs")
         wait_for_worker("people")
         yield Workers(log, {name: one.pid for name, one in started.items()})
+        for one in started.values():  # told to stop one after the other they take seconds each
+            if one.poll() is None:
+                signal_all(family(one.pid), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
