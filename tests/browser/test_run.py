@@ -13,7 +13,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from etlfabric_dagster import aio, clock, storage
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.models import Connection, Pipeline, Stream, User
+from etlfabric_dagster.models import User
 from etlfabric_dagster.schemas.runs import (
     ErrorInfo,
     LogLine,
@@ -27,6 +27,7 @@ from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.browser.conftest import Member, enter
 from tests.browser.promises import MOVING, drawn, serious
 from tests.test_services.ended_runs import empty_queue
+from tests.test_services.loaded import add_shop
 
 MOST_SHIFT = 0.1
 LOADING = StreamResult(status="running", rows=1_203)
@@ -89,17 +90,7 @@ def going(member: Member) -> Going:
 
 
 async def _begin(org: str) -> Going:
-    async with org_scope(OPERATOR, org) as scope:
-        source = Connection(name="shop", connector="rest_api", config={}, secret_names=[])
-        scope.session.add(source)
-        await scope.session.flush()
-        row = Pipeline(
-            name="shop", connection_id=source.id, table_prefix="", schema_policy="evolve"
-        )
-        scope.session.add(row)
-        await scope.session.flush()
-        for name in ("customers", "orders"):
-            scope.session.add(Stream(pipeline_id=row.id, name=name, table_name=name, mode="full"))
+    await add_shop(org, customers=(), orders=())
     await empty_queue()
     async with org_scope(OPERATOR, org) as scope:
         started = await runs.start(scope, "shop")

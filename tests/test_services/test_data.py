@@ -6,13 +6,13 @@ import psycopg
 import pytest
 
 from etlfabric_dagster.errors import InvalidInputError, NotFoundError, TransformError
-from etlfabric_dagster.models import Connection, Pipeline, Stream
 from etlfabric_dagster.schemas.data import DataLayer, NodeState, RowFilter, TableDetail
 from etlfabric_dagster.schemas.runs import ErrorInfo, NodeResult, RunStatus, StreamResult
-from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
+from etlfabric_dagster.schemas.streams import ColumnInfo
 from etlfabric_dagster.services import data, data_pages, dbt_models, leases, lineage, orgs, runs
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from tests.test_services.ended_runs import empty_queue
+from tests.test_services.loaded import add_shop
 
 RAW, MARTS = DataLayer.RAW, DataLayer.MARTS
 
@@ -150,25 +150,7 @@ async def test_another_orgs_table_is_missing(tables, make_slug):
 async def shop(org, interactive_worker) -> str:
     """A loaded stream, its staging model and two marts in a row."""
     columns = (ColumnInfo(name="id", type="bigint"), ColumnInfo(name="_dlt_id", type="text"))
-    table = TableSchema(table="shop__orders", stream="orders", columns=columns)
-    async with org_scope(OPERATOR, org.slug) as scope:
-        source = Connection(name="shop", connector="rest_api", config={}, secret_names=[])
-        scope.session.add(source)
-        await scope.session.flush()
-        pipeline = Pipeline(
-            name="shop", connection_id=source.id, table_prefix="shop__", schema_policy="evolve"
-        )
-        scope.session.add(pipeline)
-        await scope.session.flush()
-        scope.session.add(
-            Stream(
-                pipeline_id=pipeline.id,
-                name="orders",
-                table_name="shop__orders",
-                mode="full",
-                tables=[table.model_dump(mode="json")],
-            )
-        )
+    await add_shop(org.slug, orders=columns)
     await dbt_models.regenerate(OPERATOR, org.slug)
     daily = "select id from {{ ref('stg_orders') }}"
     await dbt_models.put(OPERATOR, org.slug, "marts/daily.sql", daily)
