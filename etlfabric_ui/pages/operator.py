@@ -18,11 +18,12 @@ from etlfabric_ui.components.elements import (
     state_icon,
     time,
 )
+from etlfabric_ui.components.fields import entry
 from etlfabric_ui.components.frame import addressed, heading
 from etlfabric_ui.components.panels import empty, loads, no_match, skeleton
 from etlfabric_ui.components.tables import Head, table, ticker
 from etlfabric_ui.pages.framed import framed
-from etlfabric_ui.pages.settings import labeled, part
+from etlfabric_ui.pages.settings import part
 from etlfabric_ui.state.operator import FleetState, OperatorOrgsState, OperatorOrgState
 
 Orgs: Any = OperatorOrgsState
@@ -273,14 +274,11 @@ def _process(row: Any) -> rx.Component:
 
 
 def _number(name: str, label: str, value: Any, *, required: bool = True) -> rx.Component:
-    control = rx.el.input(
-        id=name,
-        name=name,
+    return entry(
+        label,
+        name,
         key=name + value,
         default_value=value,
         input_mode="numeric",
-        class_name="input",
-        auto_complete="off",
         required=required,
     )
-    return labeled(label, control, name)

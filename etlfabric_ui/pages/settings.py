@@ -57,9 +57,3 @@ def part(title: Any, *content: rx.Component, text: Any = "") -> rx.Component:
     """A part of a section under its own heading."""
     said = rx.el.p(text, class_name="soft") if text else rx.fragment()
     return rx.el.section(rx.el.h2(title), said, *content, class_name="stack loose")
-
-
-def labeled(label: str, control: rx.Component, element: str, help_text: Any = "") -> rx.Component:
-    """A label bound to its control, with help below."""
-    said = rx.el.span(help_text, class_name="help") if help_text else rx.fragment()
-    return rx.el.div(rx.el.label(label, html_for=element), control, said, class_name="field")

@@ -9,9 +9,10 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import confirm, copy_button, opener, refusal, shown_once
 from etlfabric_ui.components.elements import button, time
+from etlfabric_ui.components.fields import choice, entry
 from etlfabric_ui.components.panels import empty
 from etlfabric_ui.components.tables import table
-from etlfabric_ui.pages.settings import labeled, part, section
+from etlfabric_ui.pages.settings import part, section
 from etlfabric_ui.state.settings_access import BiState, TokensState
 from etlfabric_ui.state.shell import Shell
 
@@ -103,28 +104,11 @@ def bi_access() -> rx.Component:
 
 
 def _create() -> rx.Component:
-    def choice(name: str, options: tuple[tuple[str, str], ...], chosen: str) -> rx.Component:
-        return rx.el.select(
-            *(rx.el.option(text, value=key) for key, text in options),
-            id=name,
-            name=name,
-            default_value=chosen,
-            class_name="select",
-        )
-
-    named = rx.el.input(
-        id="name",
-        name="name",
-        class_name="input",
-        required=True,
-        auto_complete="off",
-        placeholder="nightly export",
-    )
     return rx.form(
         rx.el.div(
-            labeled("Name", named, "name"),
-            labeled("May", choice("scope", SCOPES, ""), "scope"),
-            labeled("Expires", choice("days", LIVES, "90"), "days"),
+            entry("Name", "name", required=True, placeholder="nightly export"),
+            choice("May", "scope", SCOPES, default_value=""),
+            choice("Expires", "days", LIVES, default_value="90"),
             button("Create token", "primary", type="submit"),
             class_name="inline-form",
         ),

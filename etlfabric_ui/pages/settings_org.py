@@ -10,10 +10,11 @@ import reflex as rx
 from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal
 from etlfabric_ui.components.doors import api_form, text_field
-from etlfabric_ui.components.elements import button, unless
+from etlfabric_ui.components.elements import button
+from etlfabric_ui.components.fields import entry
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.pages.framed import framed
-from etlfabric_ui.pages.settings import labeled, part, section
+from etlfabric_ui.pages.settings import part, section
 from etlfabric_ui.state.settings_org import OrgState
 from etlfabric_ui.state.shell import Shell
 
@@ -29,28 +30,16 @@ def general() -> rx.Component:
         part(
             "General",
             rx.form(
-                labeled("Name", _name(), "name"),
-                labeled(
+                _own("Name", "name", State.name),
+                _own(
                     "Time zone",
-                    rx.fragment(
-                        rx.el.input(
-                            id="timezone",
-                            name="timezone",
-                            key=State.zone,
-                            default_value=State.zone,
-                            class_name="input",
-                            list="zones",
-                            auto_complete="off",
-                            required=True,
-                            read_only=rx.cond(Shell.refused_own, True, False),
-                            **unless(Shell.refused_own),
-                        ),
-                        rx.el.datalist(
-                            *(rx.el.option(value=one) for one in ZONES if _common(one)), id="zones"
-                        ),
-                    ),
                     "timezone",
-                    "All times of this org follow.",
+                    State.zone,
+                    list="zones",
+                    help_text="All times of this org follow.",
+                ),
+                rx.el.datalist(
+                    *(rx.el.option(value=one) for one in ZONES if _common(one)), id="zones"
                 ),
                 rx.el.div(
                     rx.el.span("Name in URLs and the CLI", class_name="label"),
@@ -133,17 +122,15 @@ def new_org() -> rx.Component:
     )
 
 
-def _name() -> rx.Component:
-    return rx.el.input(
-        id="name",
-        name="name",
-        key=State.name,
-        default_value=State.name,
-        class_name="input",
-        auto_complete="off",
+def _own(label: str, name: str, value: Any, **props: Any) -> rx.Component:
+    return entry(
+        label,
+        name,
+        key=value,
+        default_value=value,
         required=True,
-        read_only=rx.cond(Shell.refused_own, True, False),
-        **unless(Shell.refused_own),
+        refused=Shell.refused_own,
+        **props,
     )
 
 

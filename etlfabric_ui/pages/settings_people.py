@@ -8,9 +8,10 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal, shown_once
-from etlfabric_ui.components.elements import button, time, unless
+from etlfabric_ui.components.elements import button, time
+from etlfabric_ui.components.fields import choice, entry
 from etlfabric_ui.components.tables import table
-from etlfabric_ui.pages.settings import labeled, part, section
+from etlfabric_ui.pages.settings import part, section
 from etlfabric_ui.state.settings_people import MembersState
 from etlfabric_ui.state.shell import Shell
 
@@ -45,31 +46,19 @@ def members() -> rx.Component:
 def _invite() -> rx.Component:
     return rx.form(
         rx.el.div(
-            labeled(
+            entry(
                 "Email, one or several",
-                rx.el.input(
-                    id="emails",
-                    name="emails",
-                    class_name="input",
-                    auto_complete="off",
-                    placeholder="sam@example.com, kim@example.com",
-                    required=True,
-                    read_only=rx.cond(Shell.refused_admin, True, False),
-                    **unless(Shell.refused_admin),
-                ),
                 "emails",
+                placeholder="sam@example.com, kim@example.com",
+                required=True,
+                refused=Shell.refused_admin,
             ),
-            labeled(
+            choice(
                 "Role",
-                rx.el.select(
-                    *(rx.el.option(one.capitalize(), value=one) for one in strings.ROLES),
-                    id="role",
-                    name="role",
-                    default_value="viewer",
-                    class_name="select",
-                    **unless(Shell.refused_admin),
-                ),
                 "role",
+                [(one, one.capitalize()) for one in strings.ROLES],
+                default_value="viewer",
+                refused=Shell.refused_admin,
             ),
             button("Invite", "primary", type="submit", refused=Shell.refused_admin),
             class_name="inline-form",
