@@ -1,11 +1,15 @@
-"""Numbers, sizes, durations and times as people read them. Pure; unknown is “—”."""
+"""Numbers, sizes, durations and times as people read them. Pure; unknown is “—”.
+
+What is said stays on one line: a number and its unit, a date, “2 of 3” are joined by `NBSP`.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 UNKNOWN = "—"
+NBSP = "\N{NO-BREAK SPACE}"
 EXACT_BELOW = 10_000
 _SCALE = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -26,14 +30,16 @@ def count(number: int | None) -> str:
 
 def estimate(number: int | None) -> str:
     """“≈ 2.4 M”: a number that was not counted."""
-    return UNKNOWN if number is None or number < 0 else f"≈ {count(number)}"
+    return UNKNOWN if number is None or number < 0 else whole(f"≈ {count(number)}")
 
 
 def size(size_bytes: int | None) -> str:
     """Decimal bytes: “84.2 MB”."""
     if size_bytes is None:
         return UNKNOWN
-    return f"{size_bytes} B" if size_bytes < 1000 else _scaled(float(size_bytes), _BYTES)
+    if size_bytes < 1000:
+        return whole(f"{size_bytes} B")
+    return _scaled(float(size_bytes), _BYTES)
 
 
 def duration(seconds: float | None) -> str:
@@ -41,22 +47,27 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return UNKNOWN
     if seconds < 1:
-        return f"{max(0, round(seconds * 1000))} ms"
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole // 60 % 60:02d} min"
+        return whole(f"{max(0, round(seconds * 1000))} ms")
+    spent = int(seconds)
+    if spent < 60:
+        return whole(f"{spent} s")
+    if spent < 3600:
+        return whole(f"{spent // 60} min {spent % 60} s")
+    return whole(f"{spent // 3600} h {spent // 60 % 60:02d} min")
 
 
-def percent(part: int, whole: int) -> str:
+def percent(part: int, total: int) -> str:
     """One decimal; “100%” only if exact, “—” of nothing."""
-    if not whole:
+    if not total:
         return UNKNOWN
-    if part == whole:
+    if part == total:
         return "100%"
-    return f"{min(99.9, round(100 * part / whole, 1))}%"
+    return f"{min(99.9, round(100 * part / total, 1))}%"
+
+
+def share(part: int | str, total: int | str) -> str:
+    """“2 of 3”."""
+    return whole(f"{part} of {total}")
 
 
 def relative(moment: datetime | None, now: datetime) -> str:
@@ -65,15 +76,15 @@ def relative(moment: datetime | None, now: datetime) -> str:
         return UNKNOWN
     seconds = (now - moment).total_seconds()
     if abs(seconds) > RELATIVE_FOR.total_seconds():
-        return f"{moment:%b} {moment.day}, {moment.year}"
+        return whole(f"{moment:%b} {moment.day}, {moment.year}")
     if 0 <= seconds < 5:
-        return "just now"
+        return whole("just now")
     said = _one_unit(abs(seconds))
-    return f"{said} ago" if seconds >= 0 else f"in {said}"
+    return whole(f"{said} ago" if seconds >= 0 else f"in {said}")
 
 
 def moment(at: datetime | None, zone: str = "UTC") -> str:
-    """“Nov 22, 2026, 14:02:10 CET (13:02:10 UTC)”: what hover and focus tell."""
+    """“Nov 22, 2026, 14:02:10 CET (13:02:10 UTC)”: what hover and focus tell, and may break."""
     if at is None:
         return UNKNOWN
     local, utc = at.astimezone(ZoneInfo(zone)), at.astimezone(ZoneInfo("UTC"))
@@ -81,9 +92,14 @@ def moment(at: datetime | None, zone: str = "UTC") -> str:
     return said if zone == "UTC" else f"{said} ({utc:%H:%M:%S} UTC)"
 
 
+def day(at: date) -> str:
+    """“Nov 22”."""
+    return whole(f"{at:%b} {at.day}")
+
+
 def short(at: datetime) -> str:
     """“Nov 22, 14:00”, on the clock it is given in."""
-    return f"{at:%b} {at.day}, {at:%H:%M}"
+    return whole(f"{day(at)}, {at:%H:%M}")
 
 
 def clock_time(at: datetime | None, zone: str = "UTC") -> str:
@@ -93,7 +109,12 @@ def clock_time(at: datetime | None, zone: str = "UTC") -> str:
 
 def plural(number: int, noun: str, several: str | None = None) -> str:
     """“1 row”, “1,204 rows”."""
-    return f"{exact(number)} {noun if number == 1 else several or noun + 's'}"
+    return whole(f"{exact(number)} {noun if number == 1 else several or noun + 's'}")
+
+
+def whole(said: str) -> str:
+    """What does not break inside, whatever the width."""
+    return said.replace(" ", NBSP)
 
 
 def _one_unit(seconds: float) -> str:
@@ -111,5 +132,5 @@ def _scaled(number: float, scale: tuple[tuple[float, str], ...]) -> str:
     for limit, unit in scale:
         shown = float(f"{number / limit:.3g}")
         if shown >= 1:
-            return f"{shown:.3g} {unit}" if shown < 1000 else f"{shown:,.0f} {unit}"
+            return whole(f"{shown:.3g} {unit}" if shown < 1000 else f"{shown:,.0f} {unit}")
     return f"{number:,.0f}"

@@ -76,6 +76,7 @@
       const said = problem.detail || problem.message
         ? [problem.detail || problem.message, problem.remedy].filter(Boolean).join(" ")
         : "The server did not answer. Try again in a moment.";
+      if (problem.code === "other_account") $("[data-do=switch-account]")?.classList.remove("hidden");
       if (!(problem.field && mark(form, problem.field, said))) text($("[data-form-error]", form), said);
     }
     delete form.dataset.busy;
@@ -155,6 +156,9 @@
     } else if (what === "sign-out") {
       try { await call("POST", "/api/v1/auth/logout"); } catch { /* signed out already */ }
       location.assign("/login");
+    } else if (what === "sign-in-here" || what === "switch-account") {
+      if (what === "switch-account") try { await call("POST", "/api/v1/auth/logout"); } catch { /* signed out already */ }
+      location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
     } else if (what === "sign-out-everywhere") {
       try { await call("DELETE", "/api/v1/auth/sessions"); } catch { /* signed out already */ }
       location.assign("/login");
@@ -487,7 +491,8 @@
     if (document.hidden) return;
     for (const element of document.querySelectorAll("time[data-tick]")) {
       const seconds = (Date.now() - Date.parse(element.dateTime)) / 1000;
-      const said = element.dataset.tick === "span" ? span(Math.max(0, seconds)) : relative(seconds);
+      const spoken = element.dataset.tick === "span" ? span(Math.max(0, seconds)) : relative(seconds);
+      const said = spoken.replaceAll(" ", "\u00a0"); // as formats.whole
       if (Math.abs(seconds) > 7 * 86400 && element.dataset.tick !== "span") continue;
       const node = element.firstChild;
       if (node && node.nodeValue !== said) node.nodeValue = said;

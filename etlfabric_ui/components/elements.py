@@ -114,6 +114,12 @@ def time(value: Any, kind: str = "ago") -> rx.Component:
     )
 
 
+def exact(number: Any) -> Any:
+    """A state's number, as `formats.exact` says it: “1,412,003”."""
+    said = f"({number!s}).toLocaleString('en-US')"
+    return rx.Var(said, _var_data=number._get_all_var_data()).to(str)
+
+
 def spark(bars: Any) -> rx.Component:
     """The last 14 runs as bars."""
     return rx.el.span(

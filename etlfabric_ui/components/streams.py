@@ -7,10 +7,19 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import button, icon, search, state_icon, time, unless
+from etlfabric_ui.components.elements import (
+    button,
+    exact,
+    icon,
+    search,
+    state_icon,
+    time,
+    unless,
+)
 from etlfabric_ui.components.modal import drawer
 from etlfabric_ui.components.panels import announced, no_match
 from etlfabric_ui.components.tables import choose, pager, table
+from etlfabric_ui.formats import NBSP
 
 POLICIES = (("keep", "Keep"), ("hash", "Hash"), ("mask", "Mask"), ("drop", "Drop"))
 NAMES = tuple((key, name) for key, (name, _) in strings.LOAD_MODES.items())
@@ -36,7 +45,8 @@ def stream_table(state: Any, *, refused: Any = "", loads: bool = False) -> rx.Co
         announced(state.said, class_name="soft"),
         rx.cond(state.streams.length() > 0, table([*heads, ("", "num")], rows, "Streams"), nothing),
         pager(
-            rx.el.span(state.matching, " of ", state.found, " shown, ", state.chosen, " selected"),
+            f"{exact(state.matching)}{NBSP}of{NBSP}{exact(state.found)} shown, "
+            f"{exact(state.chosen)} selected",
             state.turn(-1),
             state.turn(1),
             state.page_number > 0,
@@ -77,7 +87,7 @@ def _toolbar(state: Any, refused: Any) -> rx.Component:
 
     bulk = rx.el.div(
         button(
-            rx.el.span("Select all ", state.matching),
+            rx.el.span("Select all ", exact(state.matching)),
             refused=refused,
             on_click=state.select_matching(True),
         ),
@@ -98,11 +108,11 @@ def _toolbar(state: Any, refused: Any) -> rx.Component:
             on_change=lambda q: state.filter_streams(q, state.only).debounce(150),
         ),
         rx.el.div(
-            show("all", rx.el.span("All ", state.found)),
-            show("selected", rx.el.span("Selected ", state.chosen)),
+            show("all", rx.el.span("All ", exact(state.found))),
+            show("selected", rx.el.span("Selected ", exact(state.chosen))),
             rx.cond(
                 state.attention > 0,
-                show("attention", rx.el.span("Needs attention ", state.attention)),
+                show("attention", rx.el.span("Needs attention ", exact(state.attention))),
             ),
             class_name="row",
         ),

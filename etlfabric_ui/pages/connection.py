@@ -10,6 +10,7 @@ from etlfabric_ui import strings
 from etlfabric_ui.components.elements import (
     badge,
     button,
+    exact,
     link_button,
     mark,
     search,
@@ -241,7 +242,7 @@ def _streams() -> rx.Component:
         rx.cond(
             State.found_at.iso != "",
             rx.el.p(
-                f"{State.found} found ",
+                f"{exact(State.found)} found ",
                 time(State.found_at),
                 ". ",
                 strings.REFRESHING,

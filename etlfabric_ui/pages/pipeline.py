@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import badge, button, link_button, time
+from etlfabric_ui.components.elements import badge, button, exact, link_button, time
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.modal import typed_name
 from etlfabric_ui.components.panels import loads, refusal
@@ -29,7 +29,7 @@ def pipeline() -> rx.Component:
         "Schema changes", rx.cond(State.pending > 0, rx.fragment(" ", State.pending))
     )
     tabs = [
-        ("streams", rx.fragment("Streams ", State.selected)),
+        ("streams", rx.fragment("Streams ", exact(State.selected))),
         ("runs", "Runs"),
         ("changes", changes),
         ("schedule", "Schedule"),

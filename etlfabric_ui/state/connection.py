@@ -228,7 +228,8 @@ class ConnectionState(PageState, rx.State):
         self.streams, self._next = [_found(stream) for stream in page.items], page.next or ""
         self.found, self.found_at = page.offered, moment(page.discovered_at)
         first = len(self._pages) * PAGE
-        self.shown = f"{first + 1:,}–{first + len(page.items):,} of {page.matching:,}"
+        shown = f"{first + 1:,}–{first + len(page.items):,}"
+        self.shown = formats.share(shown, formats.exact(page.matching))
 
     async def _save(self, visit: Visit, given: dict[str, Any], *, anyway: bool) -> bool:
         """Whether it was kept; else a field or the form says why not."""

@@ -266,7 +266,9 @@ class DataState(PageState, rx.State):
         first, total = self.first_column, len(self.columns)
         self.shown_columns = self.columns[first:][:COLUMNS]
         last = first + len(self.shown_columns)
-        self.columns_said = f"Columns {first + 1}–{last} of {total}" if total > COLUMNS else ""
+        self.columns_said = ""
+        if total > COLUMNS:
+            self.columns_said = f"Columns {formats.share(f'{first + 1}–{last}', total)}"
         self.more_columns = last < total
 
     async def _read_tab(self, visit: Visit) -> None:
@@ -305,7 +307,9 @@ class DataState(PageState, rx.State):
         if not self._filters:
             whole = self._estimate if found.next or self.page_number else len(self.rows)
             known = whole is not None and self.rows
-            self.size = f"≈ {formats.size(round(found.mean_bytes * whole))}" if known else ""  # type: ignore[operator]
+            self.size = (
+                formats.whole(f"≈ {formats.size(round(found.mean_bytes * whole))}") if known else ""
+            )  # type: ignore[operator]
 
     def _read_url(self, given: Any) -> None:
         """Order and filters from the URL; what names no column is left out."""
@@ -364,7 +368,9 @@ def _facts(org: str, detail: TableDetail, node: LineageNode | None) -> TableFact
     return TableFacts(
         schema=schema,
         name=name,
-        rows="view" if detail.kind == "view" else f"{formats.estimate(detail.rows_estimate)} rows",
+        rows="view"
+        if detail.kind == "view"
+        else f"{formats.estimate(detail.rows_estimate)}{formats.NBSP}rows",
         fresh=moment(node.fresh_at if node else None),
         state=NODE_STATES[node.state] if node else "",
         sql_href=href_of(org, node.path) if node and node.path else "",

@@ -43,8 +43,8 @@ class QueryState(AskingState, rx.State):
         self.completions = completions_of(whole, columns)
         keep = f"{visit.actor.user_id}:{visit.org}"
         if keep != self.keep:
-            self.keep, self.columns, self.rows, self.said = keep, [], [], ""
-        self.problem = Problem()
+            self.columns, self.rows, self.said = [], [], ""
+        self.keep, self.problem = keep, Problem()
 
     @rx.event(background=True)
     @guarded(Role.VIEWER)

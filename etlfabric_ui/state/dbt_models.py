@@ -15,11 +15,12 @@ from etlfabric_dagster.schemas.people import Role
 from etlfabric_dagster.schemas.streams import ColumnInfo
 from etlfabric_dagster.services import data, dbt_editing, dbt_models, lineage
 from etlfabric_dagster.services.scope import org_scope
-from etlfabric_ui import routes
+from etlfabric_ui import formats, routes
 from etlfabric_ui.copy import models as copy
 from etlfabric_ui.state import diffs
 from etlfabric_ui.state.base import PageState
 from etlfabric_ui.state.guards import Visit, guarded, problem_of
+from etlfabric_ui.state.zones import local
 from etlfabric_ui.views.data import Completion, CompletionColumn, DiffRow, FileRow
 from etlfabric_ui.views.shared import Problem
 
@@ -77,11 +78,11 @@ class DbtModelsState(PageState, rx.State):
         await self._read_tree(visit, path)
         if path == self.path and self.loaded:
             await self._refresh(visit)
-            return
-        self._forget()
-        self.path = ""
-        if path:
-            await self._open(visit, path)
+        else:
+            self._forget()
+            self.path = ""
+            if path:
+                await self._open(visit, path)
         self.path, self.loaded = path, True
 
     @rx.event
@@ -260,7 +261,7 @@ class DbtModelsState(PageState, rx.State):
         draft = model.draft
         if draft is not None:
             good = model.content is not None
-            day = f"{model.updated_at:%b} {model.updated_at.day}"
+            day = formats.day(local(model.updated_at))
             self.note = copy.DRAFT.format(day=day) if good else copy.DRAFT_NEW
             if draft.error is not None:
                 self.error = Problem("error", draft.error.message, draft.error.remedy)
@@ -273,7 +274,7 @@ class DbtModelsState(PageState, rx.State):
         if model.draft is None:
             self.note = copy.SAVED
         elif model.content is not None:
-            day = f"{model.updated_at:%b} {model.updated_at.day}"
+            day = formats.day(local(model.updated_at))
             self.note = copy.LAST_GOOD.format(day=day)
         else:
             self.note = copy.NEVER_GOOD

@@ -52,7 +52,7 @@ def _about(effects: Sequence[StreamEffect]) -> str:
     if not known:
         return ""
     at_least = "at least" if len(known) < len(effects) else "about"
-    return f" ({at_least} {formats.count(sum(known))} rows)"
+    return f" ({at_least} {formats.count(sum(known))}{formats.NBSP}rows)"
 
 
 def _streams(effects: Sequence[StreamEffect]) -> str:

@@ -89,8 +89,8 @@ class OperatorOrgsState(PageState, rx.State):
         self.next_cursor, self.exists = found.next or "", totals.orgs > 0
         self.summary = (
             f"{formats.plural(totals.orgs, 'org')} · {totals.active} active · "
-            f"{totals.failing} with failures in 24 h · {totals.running} running · "
-            f"{totals.queued} queued"
+            f"{totals.failing} with failures in {formats.whole('24 h')} · "
+            f"{totals.running} running · {totals.queued} queued"
         )
         self.loaded = True
 
@@ -258,7 +258,7 @@ def org_row(one: OrgCard) -> OrgRow:
         failing=formats.exact(one.failing),
         rows=formats.count(one.rows_per_day),
         storage=formats.size(one.storage_bytes),
-        runs=f"{one.running} of {one.max_concurrent_runs}",
+        runs=formats.share(one.running, one.max_concurrent_runs),
         active=moment(one.last_active_at),
     )
 

@@ -135,7 +135,7 @@ def _days(found: Overview) -> tuple[list[DayBar], str, str]:
     bars = []
     for back in range(DAYS - 1, -1, -1):
         day = today - timedelta(days=back)
-        label = f"{day:%b} {day.day}"
+        label = formats.day(day)
         if day not in rows:
             bars.append(DayBar(label, "0", f"{label} · no runs"))
             continue
@@ -144,5 +144,5 @@ def _days(found: Overview) -> tuple[list[DayBar], str, str]:
         bars.append(DayBar(label, height, said, day == today))
     highest = max(rows, key=lambda day: rows[day])
     mean = formats.count(sum(rows.values()) // len(rows))
-    finding = f"Rows loaded per day: {mean} on average, highest {highest:%b} {highest.day}"
+    finding = f"Rows loaded per day: {mean} on average, highest {formats.day(highest)}"
     return bars, finding, formats.count(most)

@@ -14,6 +14,7 @@ from etlfabric_ui import formats, routes
 from etlfabric_ui.state.base import PageState
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.words import run_row
+from etlfabric_ui.state.zones import local
 from etlfabric_ui.views.runs import DurationBar, RunRow
 from etlfabric_ui.views.shared import Problem
 
@@ -85,4 +86,4 @@ def durations(found: tuple[RunOut, ...], org: str) -> tuple[list[DurationBar], s
 
 def _at(one: RunOut) -> str:
     at = one.started_at or one.created_at
-    return f"{at:%b} {at.day}, {at:%H:%M}"
+    return formats.short(local(at))

@@ -304,7 +304,7 @@ def _result(result: StreamResult, at: datetime | None) -> tuple[str, str, Moment
 
 
 def _reload_says(table: str, rows: int | None, models: tuple[str, ...], mode: str) -> str:
-    about = f"about {formats.count(rows)} rows" if rows else "all rows"
+    about = f"about {formats.count(rows)}{formats.NBSP}rows" if rows else "all rows"
     said = f"A run starts now, reads {about} and replaces {table} when done; until then the old "
     said += "rows stay."
     if models:

@@ -14,6 +14,7 @@ from etlfabric_ui.state.pipeline_schedule import PipelineSchedule
 from etlfabric_ui.state.pipeline_streams import PipelineStreams
 
 LOADS: dict[str, Any] = {
+    "streams": PipelineStreams.load,
     "runs": PipelineRuns.load,
     "changes": PipelineChanges.load,
     "schedule": PipelineSchedule.load,
@@ -28,5 +29,5 @@ class PipelineTabs(rx.State):
     @guarded(Role.VIEWER)
     async def load(self, _visit: Visit) -> Any:
         """The tab is in the URL."""
-        tab = self.router.url.query_parameters.get("tab", "streams")
-        return LOADS.get(tab, PipelineStreams.load)
+        tab = self.router.url.query_parameters.get("tab", "")
+        return LOADS.get(tab, LOADS["streams"])

@@ -202,7 +202,10 @@ class RunState(PageState, rx.State):
         rows = story.parts(run, self._plan)
         shown = story.page_of(rows, self.parts_page, PARTS)
         first = self.parts_page * PARTS
-        said = f"{first + 1:,}–{first + len(shown):,} of {len(rows):,}" if len(rows) > PARTS else ""
+        said = ""
+        if len(rows) > PARTS:
+            span = f"{first + 1:,}–{first + len(shown):,}"
+            said = formats.share(span, formats.exact(len(rows)))
         self._set(parts=shown, parts_total=len(rows), parts_shown=said)
 
     async def _open_log(self, scope: OrgScope, run: RunOut) -> None:

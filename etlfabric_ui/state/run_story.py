@@ -95,7 +95,7 @@ def facts(run: RunOut) -> str:
     """How it came about."""
     parts = []
     if run.attempt and (run.attempt > 1 or run.status is RunStatus.RUNNING):
-        parts.append(f"attempt {run.attempt} of {run.max_attempts}")
+        parts.append(f"attempt {formats.share(run.attempt, run.max_attempts)}")
     parts += [f"started {TRIGGERS[run.trigger]}", f"waited {formats.duration(run.queued_s)}"]
     if run.bytes_loaded:
         parts.append(formats.size(run.bytes_loaded))
@@ -187,7 +187,7 @@ def log_row(number: int, line: LogLine) -> LogRow:
 def _stage(name: str, done: int, of: int, failed: bool) -> Stage:
     width = f"{100 * done / of:.0f}%" if of else "0%"
     state = "bad" if failed else "ok" if of and done == of else ""
-    return Stage(name, f"{done} of {of}" if of else formats.UNKNOWN, width, state)
+    return Stage(name, formats.share(done, of) if of else formats.UNKNOWN, width, state)
 
 
 def _built(one: NodeResult) -> bool:

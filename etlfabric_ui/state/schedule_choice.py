@@ -93,13 +93,20 @@ class ScheduleChoice(rx.State, mixin=True):
 def cron_in_words(cron: str) -> str:
     """“At 06:00 every day”."""
     said = {expression: preset for preset, expression in CRONS.items()}.get(cron, "")
-    plain = {"15min": "Every 15 min", "hourly": "Every hour", "daily": "Daily at 06:00"}
+    plain = {
+        "15min": formats.whole("Every 15 min"),
+        "hourly": "Every hour",
+        "daily": "Daily at 06:00",
+    }
     return plain.get(said) or CronSim(cron, datetime(2026, 1, 1)).explain()  # noqa: DTZ001
 
 
 def interval_in_words(seconds: int) -> str:
     """“Every 10 min”."""
-    return f"Every {formats.duration(seconds).removesuffix(' 0 s').removesuffix(' 00 min')}"
+    said = formats.duration(seconds)
+    return (
+        f"Every {said.removesuffix(formats.whole(' 0 s')).removesuffix(formats.whole(' 00 min'))}"
+    )
 
 
 def next_in_words(cron: str, zone: str, now: datetime) -> list[str]:
@@ -108,7 +115,7 @@ def next_in_words(cron: str, zone: str, now: datetime) -> list[str]:
     for _ in range(SHOWN):
         at = clockwork.next_fire(cron, None, zone, at, at)
         local = at.astimezone(ZoneInfo(zone))
-        found.append(f"{local:%a}, {local:%b} {local.day}, {local:%H:%M}")
+        found.append(f"{local:%a}, {formats.short(local)}")
     return found
 
 
@@ -128,7 +135,7 @@ def clocks_in_words(cron: str, zone: str, now: datetime) -> str:
         return ""
     runs = "run happens" if len(times) == 1 else "runs happen"
     day = (change - timedelta(seconds=1)).astimezone(ZoneInfo(zone))
-    return f"Clocks change on {day:%b} {day.day}: the {', '.join(times)} {runs} once."
+    return f"Clocks change on {formats.day(day)}: the {', '.join(times)} {runs} once."
 
 
 def _changed_hour(zone: ZoneInfo, change: datetime) -> int:

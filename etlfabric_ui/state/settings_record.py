@@ -127,7 +127,7 @@ class UsageState(PageState, rx.State):
         async with org_scope(visit.actor, visit.org) as scope:
             found = await usage.report(scope)
         self.by_pipeline = _by(found, lambda item: item.pipeline)
-        self.by_day = _by(found, lambda item: f"{item.day:%b} {item.day.day}")
+        self.by_day = _by(found, lambda item: formats.day(item.day))
         self.total = usage_row("Total", found.total)
         self.days, self.finding, self.most = _bars(found)
         self._quota(found.quota)
@@ -219,12 +219,12 @@ def _bars(found: UsageReport) -> tuple[list[DayBar], str, str]:
     bars = []
     for back in range(DAYS - 1, -1, -1):
         day = last - timedelta(days=back)
-        label = f"{day:%b} {day.day}"
+        label = formats.day(day)
         said = f"{label} · {formats.plural(rows[day], 'row')}" if day in rows else label
         height = f"{100 * rows.get(day, 0) / most:.1f}%"
         bars.append(DayBar(label, height, said, back == 0))
     highest = max(rows, key=lambda day: rows[day])
-    finding = f"Rows loaded per day: highest {highest:%b} {highest.day}, {formats.exact(most)}"
+    finding = f"Rows loaded per day: highest {formats.day(highest)}, {formats.exact(most)}"
     return bars, finding, formats.count(most)
 
 
@@ -232,7 +232,7 @@ def _share(used: int | None, limit: int | None, say: Any, what: str) -> tuple[st
     if not limit:
         return (f"{say(used)} {what}, no limit" if used is not None else ""), ""
     shown = min(100.0, 100 * (used or 0) / limit)
-    return f"{say(used or 0)} of {say(limit)} {what}", f"{shown:.1f}%"
+    return f"{formats.share(say(used or 0), say(limit))} {what}", f"{shown:.1f}%"
 
 
 def _value(value: Any) -> str:

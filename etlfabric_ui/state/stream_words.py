@@ -160,7 +160,7 @@ def row(
         key=", ".join(settings.get("primary_key") or stream.primary_key) or formats.UNKNOWN,
         cursor=settings.get("cursor") or "",
         cursors=_cursors(stream, settings),
-        columns=f"{total - dropped} of {total}" if total else formats.UNKNOWN,
+        columns=formats.share(total - dropped, total) if total else formats.UNKNOWN,
         rows=formats.estimate(stream.row_estimate),
         selected=settings["selected"],
         edited=edited,

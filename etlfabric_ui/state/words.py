@@ -44,7 +44,7 @@ def run_row(run: RunOut) -> RunRow:
         state=str(run.status),
         outcome=outcome_of(run),
         trigger=TRIGGERS[run.trigger],
-        attempt=f"{run.attempt} of {run.max_attempts}" if run.attempt else formats.UNKNOWN,
+        attempt=formats.share(run.attempt, run.max_attempts) if run.attempt else formats.UNKNOWN,
         started=moment(run.started_at or run.created_at),
         took=formats.duration(run.duration_s),
         waited=formats.duration(run.queued_s),

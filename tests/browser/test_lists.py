@@ -14,7 +14,7 @@ from etlfabric_dagster.schemas.runs import RunStatus
 from etlfabric_dagster.schemas.streams import ColumnInfo, DiscoveredStream, Discovery
 from etlfabric_dagster.services import connections, runs, schedules
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
-from etlfabric_ui import strings
+from etlfabric_ui import formats, strings
 from etlfabric_ui.copy import models as copy
 from tests.browser.conftest import Member, enter
 from tests.browser.promises import CLIPPED, NARROW, WIDE, drawn, follow, sideways
@@ -70,12 +70,12 @@ def test_overview_says_what_the_orgs_rows_say(page: Page, member: Member) -> Non
         expect(figure.locator(".value")).to_have_text(value)
     expect(page.locator(".figure").filter(has_text="Now")).to_contain_text("1 queued")
 
-    today = f"{clock.now():%b} {clock.now().day}"
+    today = formats.day(clock.now())
     chart = page.locator(".bars")
     assert (chart.get_attribute("aria-label") or "").endswith(f"on average, highest {today}")
     bars = chart.locator("span")
     expect(bars).to_have_count(30)
-    expect(bars.last).to_have_attribute("title", f"{today} · 20,557 rows")
+    expect(bars.last).to_have_attribute("title", f"{today} · {formats.plural(20_557, 'row')}")
     assert bars.last.evaluate("one => one.firstChild.offsetHeight / one.clientHeight") == 1
     expect(bars.first).to_have_attribute("title", f"{_month_ago()} · no runs")
     coming = page.locator("section").filter(has_text="Next runs").get_by_role("listitem")
@@ -88,8 +88,7 @@ def test_overview_says_what_the_orgs_rows_say(page: Page, member: Member) -> Non
 
 
 def _month_ago() -> str:
-    day = clock.now() - timedelta(days=29)
-    return f"{day:%b} {day.day}"
+    return formats.day(clock.now() - timedelta(days=29))
 
 
 async def _furnish(org: str) -> None:
@@ -139,7 +138,7 @@ def test_a_thousand_streams_with_long_names_are_paged_filtered_and_fit(
     enter(page, member, f"/o/{member.org}/{where}")
     rows = page.get_by_role("table", name="Streams").locator("tbody tr")
     expect(rows).to_have_count(50)
-    expect(page.get_by_text("1000 of 1000 shown, 0 selected")).to_be_visible()
+    expect(page.get_by_text("1,000 of 1,000 shown, 0 selected")).to_be_visible()
     assert page.evaluate("document.querySelectorAll('*').length") <= MOST_NODES
     for width in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": 800})
@@ -152,7 +151,7 @@ def test_a_thousand_streams_with_long_names_are_paged_filtered_and_fit(
     expect(find).to_have_value("_0417")
     expect(rows).to_contain_text(_long(417))
     page.get_by_role("button", name="Select all 1", exact=True).click()
-    expect(page.get_by_text("1 of 1000 shown, 1 selected")).to_be_visible()
+    expect(page.get_by_text("1 of 1,000 shown, 1 selected")).to_be_visible()
     find.fill("zoho")
     expect(page.get_by_text(strings.NO_MATCH.format(noun="streams"))).to_be_visible()
     page.get_by_role("button", name=strings.CLEAR_FILTERS).click()

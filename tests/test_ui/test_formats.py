@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 22, 13, 2, 10, tzinfo=UTC)
 def test_counts_are_exact_below_ten_thousand_and_then_have_three_digits(
     number: int | None, said: str
 ) -> None:
-    assert formats.count(number) == said
+    assert formats.count(number) == formats.whole(said)
 
 
 def test_exact_counts_have_commas() -> None:
@@ -38,14 +38,14 @@ def test_exact_counts_have_commas() -> None:
     ("number", "said"), [(None, "—"), (-1, "—"), (2_400_000, "≈ 2.4 M"), (312, "≈ 312")]
 )
 def test_estimates_say_so_and_an_unknown_one_is_no_number(number: int | None, said: str) -> None:
-    assert formats.estimate(number) == said
+    assert formats.estimate(number) == formats.whole(said)
 
 
 @pytest.mark.parametrize(
     ("size", "said"), [(None, "—"), (0, "0 B"), (999, "999 B"), (84_200_000, "84.2 MB")]
 )
 def test_bytes_are_decimal(size: int | None, said: str) -> None:
-    assert formats.size(size) == said
+    assert formats.size(size) == formats.whole(said)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_bytes_are_decimal(size: int | None, said: str) -> None:
     ],
 )
 def test_durations_have_two_units_at_most(seconds: float | None, said: str) -> None:
-    assert formats.duration(seconds) == said
+    assert formats.duration(seconds) == formats.whole(said)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_hundred_percent_is_only_said_of_all(part: int, whole: int, said: str) -
     ],
 )
 def test_times_are_relative_for_a_week(ago: timedelta, said: str) -> None:
-    assert formats.relative(NOW - ago, NOW) == said
+    assert formats.relative(NOW - ago, NOW) == formats.whole(said)
 
 
 def test_hover_tells_the_zone_and_utc() -> None:
@@ -91,6 +91,13 @@ def test_hover_tells_the_zone_and_utc() -> None:
     assert said == "Nov 22, 2026, 14:02:10 CET (13:02:10 UTC)"
 
 
+def test_dates_and_parts_of_a_whole_stay_on_a_line_too() -> None:
+    assert formats.day(NOW) == formats.whole("Nov 22")
+    assert formats.short(NOW) == formats.whole("Nov 22, 13:02")
+    assert formats.share(2, 3) == formats.whole("2 of 3")
+    assert " " not in formats.whole("2 of 3")
+
+
 @pytest.mark.parametrize(("number", "said"), [(0, "0 rows"), (1, "1 row"), (1204, "1,204 rows")])
 def test_one_row_is_not_several(number: int, said: str) -> None:
-    assert formats.plural(number, "row") == said
+    assert formats.plural(number, "row") == formats.whole(said)

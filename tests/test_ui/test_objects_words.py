@@ -13,6 +13,7 @@ from etlfabric_dagster.schemas.streams import CheckResult, CheckStep, SchemaChan
 from etlfabric_ui.state import checks
 from etlfabric_ui.state.pipeline_changes import change_in_words, effect_in_words
 from etlfabric_ui.state.pipeline_runs import durations
+from tests.test_ui.spoken import plain
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -101,7 +102,7 @@ def test_change_is_told_in_signs(found: SchemaChangeOut, said: str) -> None:
     ids=["refused", "ignored", "removed", "used", "unused"],
 )
 def test_change_says_what_it_does(found: SchemaChangeOut, users: int, said: str) -> None:
-    assert effect_in_words(found, users) == said
+    assert plain(effect_in_words(found, users)) == said
 
 
 def test_durations_stand_oldest_first_and_name_the_longest_and_the_usual() -> None:
@@ -118,5 +119,5 @@ def test_durations_stand_oldest_first_and_name_the_longest_and_the_usual() -> No
         ("succeeded", "25.0%"),
         ("failed", "100.0%"),
     ]
-    assert finding == "Duration of the last 3 runs: longest 40 s, usually 20 s"
+    assert plain(finding) == "Duration of the last 3 runs: longest 40 s, usually 20 s"
     assert durations((), "acme") == ([], "")

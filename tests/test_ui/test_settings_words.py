@@ -20,6 +20,7 @@ from etlfabric_ui.state.base import moment
 from etlfabric_ui.state.operator import control_rows, process_rows, queue_words
 from etlfabric_ui.state.settings_record import action_words, as_csv, audit_row, changes
 from etlfabric_ui.state.zones import use_zone
+from tests.test_ui.spoken import plain
 
 NOW = datetime(2026, 11, 23, 13, 2, 10, tzinfo=UTC)
 ID = UUID("70f9b5c4-fb48-4a00-b397-cab5a3851c0e")
@@ -159,7 +160,7 @@ def test_rule_reads_back_as_what_its_form_said() -> None:
     use_zone("UTC")
 
     assert settings["kinds"] == [AlertKind.FAILURE, AlertKind.STALENESS]
-    assert (row.when, row.pipelines) == ("Failure, stale for 1 h 30 min", "shop, crm")
+    assert (plain(row.when), row.pipelines) == ("Failure, stale for 1 h 30 min", "shop, crm")
     assert (row.quiet, row.stale_h) == ("22:00 to 06:00 (Europe/Berlin)", "1.5")
     assert row.channels == ["team"]
 
@@ -179,7 +180,7 @@ def test_queue_names_the_org_that_waits_longest() -> None:
         interactive_waiting=0,
     )
 
-    assert queue_words(load) == (
+    assert plain(queue_words(load)) == (
         "7 runs going · queue 14, oldest waits 38 s (globex) · 1 lease overdue"
     )
 
