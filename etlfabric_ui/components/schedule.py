@@ -8,10 +8,12 @@ from zoneinfo import available_timezones
 import reflex as rx
 
 from etlfabric_ui import strings
+from etlfabric_ui.components.panels import announced
+from etlfabric_ui.formats import whole
 
 ZONES = sorted(available_timezones())
 PRESETS = (
-    ("15min", "Every 15 min"),
+    ("15min", whole("Every 15 min")),
     ("hourly", "Every hour"),
     ("daily", "Daily at 06:00"),
     ("cron", "Cron"),
@@ -94,16 +96,15 @@ def _zone(state: Any) -> rx.Component:
 
 
 def _next(state: Any) -> rx.Component:
-    return rx.cond(
-        state.upcoming.length() > 0,
-        rx.el.div(
-            rx.el.p(state.in_words, class_name="strong"),
-            rx.el.p("Next, in ", state.zone, ":", class_name="soft"),
-            rx.el.ol(
-                rx.foreach(state.upcoming, lambda at: rx.el.li(at)),
-                class_name="plain-list",
-            ),
-            rx.cond(state.clocks != "", rx.el.p(state.clocks, class_name="soft")),
-            class_name="stack tight",
-        ),
+    planned = state.upcoming.length() > 0
+    words = rx.fragment(
+        rx.el.p(state.in_words, class_name="strong"),
+        rx.el.p("Next, in ", state.zone, ":", class_name="soft"),
+    )
+    times = rx.foreach(state.upcoming, lambda at: rx.el.li(at))
+    return rx.el.div(
+        rx.el.div(rx.cond(planned, words), class_name="live", role="status"),
+        rx.cond(planned, rx.el.ol(times, class_name="plain-list")),
+        announced(state.clocks, class_name="soft"),
+        class_name="stack tight",
     )

@@ -64,6 +64,7 @@ ACTIONS = {
     "delete": "deleted",
     "found": "as it was before its history began",
 }
+COMPILED = "Compiled."
 RESTORE = "Restore"
 SHOW_CHANGES = "Show changes"
 NO_DIFFERENCE = "No difference to the saved file."

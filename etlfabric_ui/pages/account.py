@@ -10,11 +10,12 @@ from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import refusal
 from etlfabric_ui.components.doors import api_form, password_field, text_field
 from etlfabric_ui.components.elements import button, time
+from etlfabric_ui.components.fields import entry
 from etlfabric_ui.components.frame import heading
 from etlfabric_ui.components.panels import announced, loads
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.pages.framed import framed
-from etlfabric_ui.pages.settings import labeled, part
+from etlfabric_ui.pages.settings import part
 from etlfabric_ui.state.account import AccountState
 
 State: Any = AccountState
@@ -31,7 +32,7 @@ def account() -> rx.Component:
                 State.loaded,
                 State.problem,
                 rx.el.div(
-                    part("Name", _name()),
+                    part("You", _name()),
                     part("Email", _email(), text=f"You sign in as {State.email}."),
                     part("Password", _password(), text="Changing it signs out all other sessions."),
                     part(
@@ -57,17 +58,13 @@ def account() -> rx.Component:
 def _name() -> rx.Component:
     return rx.form(
         rx.el.div(
-            labeled(
+            entry(
                 "Name",
-                rx.el.input(
-                    id="my-name",
-                    name="name",
-                    key=State.name,
-                    default_value=State.name,
-                    class_name="input",
-                    auto_complete="name",
-                ),
                 "my-name",
+                name="name",
+                key=State.name,
+                default_value=State.name,
+                auto_complete="name",
             ),
             button("Save", type="submit"),
             class_name="inline-form",
@@ -142,26 +139,16 @@ def _session(row: Any) -> rx.Component:
 
 
 def _browser() -> rx.Component:
-    return rx.el.div(
-        rx.el.div(
-            rx.el.span("Theme", class_name="strong"),
-            button("Light or dark", on_click=rx.toggle_color_mode),
-            class_name="row",
-        ),
-        rx.el.div(
-            rx.el.button(
-                "Keyboard shortcuts",
-                type="button",
-                role="switch",
-                class_name="btn",
-                custom_attrs={
-                    "data-do": "keys-toggle",
-                    "data-keys-switch": "",
-                    "aria-checked": "true",
-                },
-            ),
+    keys = {"data-do": "keys-toggle", "data-keys-switch": "", "aria-checked": "true"}
+    keys["aria-labelledby"] = "keys-label"
+    return rx.el.dl(
+        rx.el.dt("Theme"),
+        rx.el.dd(button("Light or dark", on_click=rx.toggle_color_mode)),
+        rx.el.dt("Keyboard shortcuts", id="keys-label"),
+        rx.el.dd(
+            rx.el.button(type="button", role="switch", class_name="btn", custom_attrs=keys),
             button("Show them", "ghost", custom_attrs={"data-do": "keys"}),
             class_name="row",
         ),
-        class_name="stack",
+        class_name="kv facts",
     )

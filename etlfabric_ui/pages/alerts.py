@@ -8,12 +8,13 @@ import reflex as rx
 
 from etlfabric_ui import strings
 from etlfabric_ui.components.dialogs import confirm, opener, refusal, shown_once
-from etlfabric_ui.components.elements import button, link_button, state_icon, time, unless
+from etlfabric_ui.components.elements import button, link_button, state_icon, time
+from etlfabric_ui.components.fields import choice, entry
 from etlfabric_ui.components.frame import heading
-from etlfabric_ui.components.panels import empty, loads
+from etlfabric_ui.components.panels import announced, empty, loads
 from etlfabric_ui.components.tables import table, ticker
 from etlfabric_ui.pages.framed import framed
-from etlfabric_ui.pages.settings import labeled, part
+from etlfabric_ui.pages.settings import part
 from etlfabric_ui.state.alerts import AlertsState
 from etlfabric_ui.state.shell import Shell
 
@@ -25,6 +26,7 @@ KINDS = (
     ("staleness", "Late data"),
     ("schema_change", "Schema change"),
 )
+CHANNELS = (("email", "Email"), ("slack", "Slack-compatible"), ("webhook", "Webhook"))
 
 
 def alerts() -> rx.Component:
@@ -184,8 +186,18 @@ def _form() -> rx.Component:
         rx.el.fieldset(
             rx.el.legend("When"), rx.el.div(*kinds, class_name="row wide"), class_name="field"
         ),
-        _text("stale_h", "Late after hours", one.stale_h, "Empty: late against the schedule."),
-        _text("only", "Pipelines", one.only, "Names with commas. Empty: all, those to come too."),
+        entry(
+            "Late after hours",
+            "stale_h",
+            default_value=one.stale_h,
+            help_text="Empty: late against the schedule.",
+        ),
+        entry(
+            "Pipelines",
+            "only",
+            default_value=one.only,
+            help_text="Names with commas. Empty: all, those to come too.",
+        ),
         rx.el.fieldset(
             rx.el.legend("To"),
             rx.el.div(
@@ -202,8 +214,8 @@ def _form() -> rx.Component:
             class_name="field",
         ),
         rx.el.div(
-            _text("quiet_from", "Quiet from", one.quiet_from, "", kind="time"),
-            _text("quiet_to", "Quiet to", one.quiet_to, "", kind="time"),
+            entry("Quiet from", "quiet_from", default_value=one.quiet_from, type="time"),
+            entry("Quiet to", "quiet_to", default_value=one.quiet_to, type="time"),
             class_name="pair even",
         ),
         rx.el.p(
@@ -226,15 +238,8 @@ def _form() -> rx.Component:
 
 
 def _rule_name(one: Any) -> rx.Component:
-    field = rx.el.input(
-        id="rule-name",
-        name="name",
-        class_name="input",
-        required=True,
-        auto_complete="off",
-        placeholder="nightly_failures",
-    )
-    return rx.cond(one.name == "", labeled("Name", field, "rule-name"), rx.el.h3(one.name))
+    field = entry("Name", "rule-name", name="name", required=True, placeholder="nightly_failures")
+    return rx.cond(one.name == "", field, rx.el.h3(one.name))
 
 
 def _check(name: Any, label: Any, chosen: Any) -> rx.Component:
@@ -243,18 +248,6 @@ def _check(name: Any, label: Any, chosen: Any) -> rx.Component:
         label,
         class_name="row",
     )
-
-
-def _text(name: str, label: str, value: Any, help_text: str, kind: Any = "text") -> rx.Component:
-    control = rx.el.input(
-        id=name,
-        name=name,
-        type=kind,
-        default_value=value,
-        class_name="input",
-        auto_complete="off",
-    )
-    return labeled(label, control, name, help_text)
 
 
 def _channels() -> rx.Component:
@@ -272,48 +265,12 @@ def _channels() -> rx.Component:
 
 
 def _new_channel() -> rx.Component:
+    may = {"refused": Shell.refused_edit}
     return rx.form(
         rx.el.div(
-            labeled(
-                "Name",
-                rx.el.input(
-                    id="channel-name",
-                    name="name",
-                    class_name="input",
-                    required=True,
-                    auto_complete="off",
-                    placeholder="ops",
-                    read_only=rx.cond(Shell.refused_edit, True, False),
-                    **unless(Shell.refused_edit),
-                ),
-                "channel-name",
-            ),
-            labeled(
-                "Kind",
-                rx.el.select(
-                    rx.el.option("Email", value="email"),
-                    rx.el.option("Slack-compatible", value="slack"),
-                    rx.el.option("Webhook", value="webhook"),
-                    id="channel-kind",
-                    name="kind",
-                    class_name="select",
-                    **unless(Shell.refused_edit),
-                ),
-                "channel-kind",
-            ),
-            labeled(
-                "Addresses, or URL",
-                rx.el.input(
-                    id="channel-target",
-                    name="target",
-                    class_name="input",
-                    required=True,
-                    auto_complete="off",
-                    read_only=rx.cond(Shell.refused_edit, True, False),
-                    **unless(Shell.refused_edit),
-                ),
-                "channel-target",
-            ),
+            entry("Name", "channel-name", name="name", required=True, placeholder="ops", **may),
+            choice("Kind", "channel-kind", CHANNELS, name="kind", **may),
+            entry("Addresses, or URL", "channel-target", name="target", required=True, **may),
             button("Add channel", type="submit", refused=Shell.refused_edit),
             class_name="inline-form",
         ),
@@ -325,14 +282,11 @@ def _new_channel() -> rx.Component:
 
 
 def _channel(row: Any) -> rx.Component:
-    answer = rx.cond(
-        (State.sent_to == row.name) & (State.sent != ""),
-        rx.el.div(
-            state_icon(rx.cond(State.sent_ok, "healthy", "failing"), label=False),
-            State.sent,
-            class_name="row reason wrap",
-            role="status",
-        ),
+    answer = announced(
+        rx.cond(State.sent_to == row.name, State.sent, ""),
+        state_icon(rx.cond(State.sent_ok, "healthy", "failing"), label=False),
+        State.sent,
+        class_name="row reason wrap",
     )
     return rx.el.tr(
         rx.el.td(rx.el.div(row.name, class_name="strong"), answer),

@@ -104,7 +104,10 @@ def _table() -> rx.Component:
             class_name="tabs",
             custom_attrs={"aria-label": "Table"},
         ),
-        rx.cond(State.error.kind != "", refusal(State.error)),
+        rx.cond(
+            State.error.kind != "",
+            refusal(State.error, button(strings.TRY_AGAIN, on_click=State.turn(0))),
+        ),
         rx.match(
             State.tab,
             ("columns", _columns()),
@@ -120,13 +123,19 @@ def _table() -> rx.Component:
 def _head() -> rx.Component:
     facts = State.facts
     return rx.el.div(
-        rx.el.h2(State.table, class_name="mono-id cut", title=State.table),
-        rx.el.span(
-            facts.rows,
-            rx.cond(facts.fresh.iso != "", rx.fragment(" · fresh ", time(facts.fresh))),
-            class_name="soft nowrap",
+        rx.el.div(
+            rx.el.h2(State.table, class_name="mono-id cut", title=State.table),
+            rx.el.p(
+                rx.cond(facts.state != "", state_icon(facts.state)),
+                rx.el.span(
+                    facts.rows,
+                    rx.cond(facts.fresh.iso != "", rx.fragment(" · fresh ", time(facts.fresh))),
+                    class_name="nowrap",
+                ),
+                class_name="row soft",
+            ),
+            class_name="grow stack tight",
         ),
-        rx.cond(facts.state != "", state_icon(facts.state)),
         rx.el.div(
             rx.cond(facts.sql_href != "", link_button("Open SQL", facts.sql_href)),
             rx.cond(facts.lineage_href != "", link_button("Lineage", facts.lineage_href)),
@@ -138,7 +147,7 @@ def _head() -> rx.Component:
             ),
             class_name="actions",
         ),
-        class_name="head",
+        class_name="head table-head",
     )
 
 

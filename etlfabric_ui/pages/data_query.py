@@ -6,6 +6,7 @@ from typing import Any
 
 import reflex as rx
 
+from etlfabric_ui import strings
 from etlfabric_ui.components.editor import SqlEditor, asks
 from etlfabric_ui.components.elements import button
 from etlfabric_ui.components.panels import refusal
@@ -19,7 +20,13 @@ State: Any = QueryState  # its attributes are Vars, which no type checker knows
 def query() -> rx.Component:
     """An editor, and what the read-only login answered."""
     return rx.el.div(
-        rx.cond(State.problem.kind != "", refusal(State.problem)),
+        rx.cond(
+            State.problem.kind != "",
+            refusal(
+                State.problem,
+                rx.cond(State.keep == "", button(strings.TRY_AGAIN, on_click=State.prepare)),
+            ),
+        ),
         rx.cond(State.keep != "", _editor()),
         rx.el.div(
             button(

@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui.components.elements import button, icon
+from etlfabric_ui.components.panels import no_match
 from etlfabric_ui.components.results import closes
 from etlfabric_ui.components.tables import pager
 from etlfabric_ui.copy import models as copy
@@ -33,7 +34,7 @@ def rows() -> rx.Component:
                 role="region",
                 custom_attrs={"aria-label": "Rows"},
             ),
-            rx.cond(State.error.kind == "", rx.el.p(copy.NO_ROWS_HERE, class_name="soft pad")),
+            rx.cond(State.error.kind == "", _none()),
         ),
         pager(State.shown, State.turn(-1), State.turn(1), State.page_number > 0, State.more),
         rx.cond(State.columns_said != "", _column_pager()),
@@ -59,6 +60,14 @@ def cell_drawer() -> rx.Component:
         ),
         class_name="drawer",
         custom_attrs={"aria-label": State.cell_title},
+    )
+
+
+def _none() -> rx.Component:
+    return rx.cond(
+        State.chips.length() > 0,
+        no_match("rows", State.drop_filter("")),
+        rx.el.p(copy.NO_ROWS_HERE, class_name="soft pad"),
     )
 
 

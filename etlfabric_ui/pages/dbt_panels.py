@@ -8,7 +8,7 @@ import reflex as rx
 
 from etlfabric_ui.components.editor import asks
 from etlfabric_ui.components.elements import badge, button, link_button, state_icon, time
-from etlfabric_ui.components.panels import loads, refusal
+from etlfabric_ui.components.panels import announced, loads, refusal
 from etlfabric_ui.components.results import diff_table, result_table
 from etlfabric_ui.components.tables import table
 from etlfabric_ui.copy import models as copy
@@ -41,7 +41,7 @@ def panels() -> rx.Component:
             rx.fragment(
                 rx.match(
                     State.panel,
-                    ("compiled", _compiled()),
+                    ("compiled", rx.fragment(_is_compiled(), _compiled())),
                     ("tests", _tests()),
                     ("changes", _changes()),
                     ("used", _used_by()),
@@ -65,7 +65,7 @@ def sql_refusal(error: Any, line: Any) -> rx.Component:
 
 
 def _preview() -> rx.Component:
-    return rx.cond(
+    result = rx.cond(
         State.busy == "preview",
         rx.el.p(
             copy.RUNNING_READ_ONLY,
@@ -75,20 +75,28 @@ def _preview() -> rx.Component:
         ),
         rx.cond(
             State.said != "",
-            rx.el.div(
-                rx.el.div(
-                    rx.el.span(State.said, class_name="soft", role="status"),
-                    button("Download CSV", "ghost", icon_name="download", on_click=State.download),
-                    class_name="row between",
-                ),
-                rx.cond(
-                    State.columns.length() > 0, result_table(State.columns, State.rows, "Preview")
-                ),
-                class_name="stack",
-            ),
+            rx.cond(State.columns.length() > 0, result_table(State.columns, State.rows, "Preview")),
             rx.cond(State.error.kind == "", rx.el.p(copy.PREVIEW_EMPTY, class_name="soft pad")),
         ),
     )
+    shown = (State.busy != "preview") & (State.said != "")
+    return rx.el.div(
+        rx.el.div(
+            announced(rx.cond(shown, State.said, ""), class_name="soft"),
+            rx.cond(
+                shown,
+                button("Download CSV", "ghost", icon_name="download", on_click=State.download),
+            ),
+            class_name="row between",
+        ),
+        result,
+        class_name="stack",
+    )
+
+
+def _is_compiled() -> rx.Component:
+    """For who does not see the SQL come."""
+    return announced(State.compiled, copy.COMPILED, class_name="sr")
 
 
 def _compiled() -> rx.Component:
@@ -152,13 +160,10 @@ def _tests() -> rx.Component:
             ),
             rx.el.p(copy.NO_TESTS, class_name="soft pad"),
         ),
+        announced(State.failing_of, class_name="strong"),
         rx.cond(
             State.failing_of != "",
-            rx.el.div(
-                rx.el.h3(State.failing_of),
-                result_table(State.failing_columns, State.failing_rows, "Failing rows"),
-                class_name="stack",
-            ),
+            result_table(State.failing_columns, State.failing_rows, "Failing rows"),
         ),
         rx.cond(Shell.may_edit, _add_test(), rx.el.p(copy.EDITORS_WRITE, class_name="soft")),
         class_name="stack loose",

@@ -126,5 +126,15 @@ def invite() -> rx.Component:
             by_link=True,
             invitation=True,
         ),
-        beside(rx.link(strings.SIGN_IN, href=routes.LOGIN)),
+        beside(
+            _here_again(strings.SIGN_IN, "sign-in-here"),
+            _here_again(strings.SWITCH_ACCOUNT, "switch-account", "hidden"),
+        ),
+    )
+
+
+def _here_again(label: str, what: str, kind: str = "") -> rx.Component:
+    """To the sign-in page, and from there back to this one."""
+    return rx.el.button(
+        label, type="button", class_name=f"btn linkish {kind}", custom_attrs={"data-do": what}
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import reflex as rx
 
-from etlfabric_ui.components.elements import button, icon
+from etlfabric_ui.components.elements import button, exact, icon
+from etlfabric_ui.components.panels import announced
 from etlfabric_ui.state.run import TAIL, RunState
 from etlfabric_ui.state.shell import Shell
 
@@ -17,7 +18,7 @@ def log() -> rx.Component:
     """panel.js lets it follow, holds it where one reads, and finds the next error."""
     return rx.el.section(
         _head(),
-        rx.cond(State.subject != "", _of_one()),
+        _of_one(),
         rx.el.div(
             rx.cond(State.older > 0, _older()),
             rx.cond(
@@ -58,8 +59,8 @@ def _head() -> rx.Component:
         rx.cond(State.attempts.length() > 0, _attempts()),
         rx.el.div(
             _tab("All", ""),
-            _tab(f"Warnings {State.warnings}", "warning"),
-            _tab(f"Errors {State.errors}", "error"),
+            _tab(f"Warnings {exact(State.warnings)}", "warning"),
+            _tab(f"Errors {exact(State.errors)}", "error"),
             class_name="row grow",
         ),
         rx.el.label(
@@ -127,7 +128,8 @@ def _download() -> rx.Component:
 
 
 def _of_one() -> rx.Component:
-    return rx.el.p(
+    return announced(
+        State.subject,
         "Only ",
         rx.el.b(State.subject),
         button("Show all", "linkish", on_click=State.filter_log(State.level, "")),
@@ -137,7 +139,7 @@ def _of_one() -> rx.Component:
 
 def _older() -> rx.Component:
     return rx.el.p(
-        f"↑ {State.older} older lines",
+        f"↑ {exact(State.older)} older lines",
         button(f"Load {TAIL}", "linkish", on_click=State.see_older),
         class_name="row pad soft",
     )
@@ -145,7 +147,7 @@ def _older() -> rx.Component:
 
 def _newer() -> rx.Component:
     return rx.el.p(
-        f"↓ {State.newer} newer lines",
+        f"↓ {exact(State.newer)} newer lines",
         button(f"Load {TAIL}", "linkish", on_click=State.see_newer),
         button("Newest", "linkish", on_click=State.see_newest),
         class_name="row pad soft",

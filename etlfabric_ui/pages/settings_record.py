@@ -84,14 +84,14 @@ def usage() -> rx.Component:
             "Quota",
             _quota(Usage.rows_said, Usage.rows_share),
             _quota(Usage.storage_said, Usage.storage_share),
-            text=strings.USAGE_MONTHS,
+            text=strings.USAGE_TIMES,
         ),
         rx.cond(
             Usage.days.length() > 0,
             rx.fragment(
-                part("Rows loaded per day, 30 days", _chart(), text=strings.USAGE_DAYS),
+                part("Rows loaded per day, 30 days", _chart()),
                 part("By pipeline", _used("Pipeline", Usage.by_pipeline, total=True)),
-                part("By day", _used("Day", Usage.by_day), text=strings.USAGE_DAYS),
+                part("By day", _used("Day", Usage.by_day)),
             ),
             empty(strings.NO_USAGE, "Runs that load rows are counted here as they end."),
         ),

@@ -7,10 +7,18 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.elements import button, icon, link_button, mark, search, state_icon
+from etlfabric_ui.components.elements import (
+    button,
+    exact,
+    icon,
+    link_button,
+    mark,
+    search,
+    state_icon,
+)
 from etlfabric_ui.components.form import fold, name_field, schema_field
 from etlfabric_ui.components.frame import heading
-from etlfabric_ui.components.panels import copies, problem_panel, skeleton
+from etlfabric_ui.components.panels import announced, copies, problem_panel, skeleton
 from etlfabric_ui.components.schedule import schedule_fields
 from etlfabric_ui.components.streams import stream_drawer, stream_table
 from etlfabric_ui.pages.framed import framed
@@ -128,11 +136,13 @@ def _connectors() -> rx.Component:
                 *(group(name) for name in ("Databases", "APIs", "Files", "Code")),
                 class_name="stack sections",
             ),
-            rx.el.p(
-                f"No connector named “{State.query}”. Any REST API works with ",
-                button("REST API", "linkish", on_click=State.choose("rest_api")),
-                ".",
-            ),
+        ),
+        announced(
+            rx.cond(State.tiles.length() > 0, "", State.query),
+            f"No connector named “{State.query}”. Any REST API works with ",
+            button("REST API", "linkish", on_click=State.choose("rest_api")),
+            ".",
+            class_name="",
         ),
         class_name="stack loose",
     )
@@ -298,7 +308,7 @@ def _streams() -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.h2(f"Streams of {State.name}"),
-            rx.el.span(f"{State.found} found", class_name="soft"),
+            rx.el.span(f"{exact(State.found)} found", class_name="soft"),
             button("Refresh", "ghost", icon_name="refresh-cw", on_click=State.refresh),
             class_name="row wide",
         ),
@@ -306,7 +316,7 @@ def _streams() -> rx.Component:
             rx.cond(
                 State.found <= 20,
                 strings.DEFAULTS_SET,
-                f"{State.found} streams found. Choose what you need; you can add more at any time.",
+                f"{exact(State.found)} streams found. {strings.CHOOSE_STREAMS}",
             ),
             class_name="soft",
         ),
@@ -318,7 +328,7 @@ def _streams() -> rx.Component:
         rx.el.div(
             button("Back", on_click=State.go("details")),
             button(
-                rx.el.span("Continue with ", State.chosen),
+                rx.el.span("Continue with ", exact(State.chosen)),
                 "primary",
                 refused=rx.cond(State.chosen == 0, "Select at least one stream.", ""),
                 on_click=State.to_schedule,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 WIDE, NARROW = 1280, 390
 ZOOMED = 640  # what 200 % leaves of 1280
@@ -94,6 +95,19 @@ WIDEST = """(width) => [...document.querySelectorAll('body *')]
 FOLLOW = """(to) => {
   history.pushState({ idx: (history.state?.idx ?? 0) + 1, key: to, usr: null }, '', to);
   dispatchEvent(new PopStateEvent('popstate', { state: history.state })); }"""
+BREAKABLE = """() => { const found = [];
+  const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+  for (let one = texts.nextNode(); one; one = texts.nextNode()) {
+    const part = one.data.match(/\\d (m?s|min|h|[kMGT]?B|[kM]|of \\d)(?![\\w-])/);
+    const style = getComputedStyle(one.parentElement);
+    if (part && !one.parentElement.closest('code, pre, .log, .cells, .sr, option')
+        && style.textWrapMode !== 'nowrap') found.push(one.data.slice(0, 100)); }
+  return found; }"""
+"""A number that a narrow window parts from its unit."""
+AGAIN = (
+    f"(before) => {{ const now = ({OFFERED})(); return before.every((one) => now.includes(one)); }}"
+)
+"""Whether what was offered is offered again."""
 TELL = """window.WebSocket = class extends WebSocket { set onmessage(hear) {
     super.onmessage = (event) => { hear(event); window.heard = (window.heard ?? '') + event.data; };
     window.tell = (delta) =>
@@ -145,6 +159,7 @@ def looks(page: Page, scheme: str, width: int) -> list[str]:
     least = 44 if width == NARROW else 24
     found += [f"{where}small: {one}" for one in page.evaluate(SMALL, least)]
     found += [f"{where}moves: {one}" for one in page.evaluate(MOVING)]
+    found += [f"{where}breaks: {one}" for one in page.evaluate(BREAKABLE)]
     found += [f"{where}tab out of sight: {one}" for one in page.evaluate(UNSEEN)]
     return found + [f"{where}cut: {one}" for one in page.evaluate(CLIPPED)]
 
@@ -183,6 +198,15 @@ def announced(page: Page, said: str) -> Locator:
 def offered(page: Page) -> list[str]:
     """Names of what can be pressed, filled in or read under a head."""
     return [str(one) for one in page.evaluate(OFFERED)]
+
+
+def not_again(page: Page, before: list[str]) -> list[str]:
+    """What was offered and is not, when what was read again has come."""
+    try:
+        page.wait_for_function(AGAIN, arg=before, timeout=10_000)
+    except PlaywrightTimeout:
+        return sorted({*before} - {*offered(page)})
+    return []
 
 
 def without_colors(page: Page) -> list[str]:

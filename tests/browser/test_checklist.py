@@ -29,6 +29,7 @@ from etlfabric_dagster.services import connections, pipelines
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui import routes, strings
 from etlfabric_ui.state.base import PageState
+from etlfabric_ui.state.pipeline_tabs import LOADS
 from etlfabric_ui.views.shared import Problem
 from tests.browser.conftest import Member, Panel, Witness, add_member, enter, sign_in
 from tests.browser.promises import (
@@ -41,6 +42,7 @@ from tests.browser.promises import (
     drawn,
     follow,
     kept,
+    not_again,
     offered,
     sideways,
     without_colors,
@@ -342,6 +344,7 @@ def test_each_page_shows_what_is_in_its_way_and_reads_again_when_asked(
         follow(page, path)
         page.wait_for_function('(state) => heard.includes(`"${state}":`)', arg=state)
         drawn(page)
+        before = offered(page)
         page.evaluate("([state, told]) => tell({ [state]: told })", [state, IN_THE_WAY])
         expect(said, path).to_contain_text(REFUSED)
         expect(page.locator("main table, .bones"), path).to_have_count(0)
@@ -352,12 +355,15 @@ def test_each_page_shows_what_is_in_its_way_and_reads_again_when_asked(
             continue
         again.click()
         expect(said, path).to_have_count(0)
+        faults += [f"{path}: {one} is not there again" for one in not_again(page, before)]
     page.close()
     assert faults == []
 
 
 def readers() -> dict[str, str]:
-    """Each page in the frame that reads something → the state that it reads into."""
+    """Each page in the frame that reads something, and each tab of a pipeline that does → the
+    state that it reads into.
+    """
     from etlfabric_ui.app import app  # noqa: PLC0415 - builds all pages: not for who only collects
 
     pages: Any = app._unevaluated_pages
@@ -365,11 +371,12 @@ def readers() -> dict[str, str]:
         f"/{route}": next(filter(reads, (one.state for one in page.on_load or ())), None)
         for route, page in pages.items()
     }
+    of_tabs = {f"{routes.PIPELINE}?tab={tab}": load for tab, load in LOADS.items() if load}
     return {
         route: state.get_full_name()
         for route, state in read.items()
-        if state and route != routes.TABLE  # drawn as DATA is
-    }
+        if state and route != routes.TABLE  # in test_models.py
+    } | {route: load.state_full_name for route, load in of_tabs.items()}
 
 
 def reads(state: type) -> bool:

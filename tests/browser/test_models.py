@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import uuid4
 
 import psycopg
@@ -13,16 +13,21 @@ from playwright.sync_api import Browser, Page, expect
 
 from etlfabric_dagster import aio
 from etlfabric_dagster.db import get_session
-from etlfabric_dagster.models import Connection, Pipeline, Stream
 from etlfabric_dagster.schemas.jobs import TransformJob, Warehouse
 from etlfabric_dagster.schemas.runs import NodeResult, RunStatus, StreamResult
-from etlfabric_dagster.schemas.streams import ColumnInfo, TableSchema
+from etlfabric_dagster.schemas.streams import ColumnInfo
 from etlfabric_dagster.services import dbt_models, leases, orgs, runs, sandbox, tenants
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_ui import strings
+from etlfabric_ui.state.data import DataState
+from etlfabric_ui.state.data_profile import ProfileState
+from etlfabric_ui.state.data_query import QueryState
+from etlfabric_ui.state.dbt_panels import DbtPanelsState
+from etlfabric_ui.views.shared import Problem
 from tests.browser.conftest import Member, Panel, Witness, add_member, sign_in
-from tests.browser.promises import announced, follow, kept, looks
+from tests.browser.promises import TELL, announced, follow, kept, looks
 from tests.test_services.ended_runs import empty_queue
+from tests.test_services.loaded import add_shop
 
 DAILY = """select customer, sum(amount) as revenue
 from {{ ref('stg_orders') }}
@@ -40,6 +45,31 @@ COMPLETIONS = (
     ("select 1 from {{ ref('stg_orders') }} where ", "amo", re.compile("^amount.*numeric")),
 )
 """What stands there, what is typed after it, and what the editor offers first."""
+
+
+FAULT = asdict(Problem("error", "db.acme.io did not answer.", "Try again in a minute."))
+WAY = {"problem_rx_state_": FAULT}
+TABLE = "data/raw/shop__orders"
+IN_PARTS = (
+    (DataState, TABLE, {**WAY, "loaded_rx_state_": False}, "Try again", "td .value"),
+    (DataState, TABLE, {"error_rx_state_": FAULT, "rows_rx_state_": []}, "Try again", "td .value"),
+    (
+        *(ProfileState, f"{TABLE}?tab=profile"),
+        *(
+            {**WAY, "said_rx_state_": "", "rows_rx_state_": []},
+            "Profile a sample",
+            ".table:not(.cells) td",
+        ),
+    ),
+    (QueryState, f"{TABLE}?tab=sql", {**WAY, "keep_rx_state_": ""}, "Try again", ".cm-content"),
+    (
+        *(DbtPanelsState, "dbt-models/marts/daily_orders.sql?panel=tests"),
+        *({**WAY, "loaded_rx_state_": False}, "Try again", ".test-form"),
+    ),
+)
+"""What reads on its own, where it stands, what is in its way, how it is tried again, and by what
+one sees that it was read.
+"""
 
 
 @dataclass(frozen=True)
@@ -60,26 +90,7 @@ def shop(migrated: object, interactive_worker: None) -> Shop:
 
 async def _make(slug: str) -> None:
     org = await orgs.create(OPERATOR, slug, "Models Inc.")
-    table = TableSchema(table="shop__orders", stream="orders", columns=COLUMNS)
-    async with org_scope(OPERATOR, slug) as scope:
-        source = Connection(name="shop", connector="rest_api", config={}, secret_names=[])
-        scope.session.add(source)
-        await scope.session.flush()
-        pipeline = Pipeline(
-            name="shop", connection_id=source.id, table_prefix="shop__", schema_policy="evolve"
-        )
-        scope.session.add(pipeline)
-        await scope.session.flush()
-        scope.session.add(
-            Stream(
-                pipeline_id=pipeline.id,
-                name="orders",
-                table_name="shop__orders",
-                mode="full",
-                tables=[table.model_dump(mode="json")],
-            )
-        )
-        pipeline_id = pipeline.id
+    pipeline_id = await add_shop(slug, orders=COLUMNS)
     async with get_session() as session:
         await tenants.add_pipeline_login(session, org.id, pipeline_id)
         password = await tenants.rotate_pipeline_login(session, org.id, pipeline_id)
@@ -195,7 +206,7 @@ def test_dbt_model_is_written_previewed_formatted_and_saved(window: Page, shop: 
     write(window, "select id,amount from {{ref('stg_orders')}} where amount>300")
     expect(window.get_by_text("unsaved").first).to_be_visible()
     window.keyboard.press("Control+Enter")
-    expect(window.get_by_text(re.compile(r"20 rows in .*, first 20 only"))).to_be_visible()
+    expect(window.get_by_text(re.compile(r"20\s+rows in .*, first 20 only"))).to_be_visible()
     expect(window.get_by_role("region", name="Preview").locator("tbody tr")).to_have_count(20)
 
     window.get_by_role("button", name="Format").click()
@@ -297,7 +308,7 @@ def test_viewer_reads_and_previews_and_cannot_save(page: Page, shop: Shop) -> No
     expect(save).to_have_attribute("aria-disabled", "true")
     expect(save).to_have_attribute("title", "Editors can write dbt models.")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text(re.compile(r"7 rows in "))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"7\s+rows in "))).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -331,7 +342,12 @@ def test_rows_are_sorted_filtered_and_turned_and_values_read_whole(
     expect(rows).to_have_count(83)
     window.reload()
     expect(rows).to_have_count(83)
-    window.get_by_role("button", name="Remove filter").click()
+    window.get_by_label("Filter by column").select_option("customer")
+    window.get_by_label("Value").fill("zoho")
+    window.get_by_label("How").select_option("equals")
+    window.get_by_role("button", name="Filter", exact=True).click()
+    expect(window.get_by_text(strings.NO_MATCH.format(noun="rows"))).to_be_visible()
+    window.get_by_role("button", name=strings.CLEAR_FILTERS).click()
     expect(rows).to_have_count(100)
 
     window.locator("td .value", has_text="long").first.click()
@@ -375,11 +391,34 @@ def test_columns_profile_and_query_of_a_table(window: Page, shop: Shop) -> None:
     expect(window.get_by_role("alert")).to_contain_text("Only select; models write.")
 
 
+def test_what_is_in_the_way_of_a_part_is_shown_there_and_read_again_when_asked(
+    signed_in: Page, shop: Shop, panel: Panel
+) -> None:
+    page = signed_in.context.new_page()
+    witness = Witness((panel.url, panel.api, panel.api.replace("http", "ws")))
+    witness.watch(page)
+    page.add_init_script(TELL)
+    page.goto(f"/o/{shop.slug}/overview")
+    said = page.locator("main").get_by_role("alert")
+    for state, path, told, again, there in IN_PARTS:
+        follow(page, f"/o/{shop.slug}/{path}")
+        expect(page.locator(there).first, path).to_be_visible()
+        name = state.get_full_name()
+        page.evaluate("([state, told]) => tell({ [state]: told })", [name, told])
+        expect(said, path).to_contain_text("db.acme.io did not answer.")
+        expect(page.locator(there), path).to_have_count(0)
+        page.locator("main").get_by_role("button", name=again).click()
+        expect(page.locator(there).first, path).to_be_visible()
+        expect(said, path).to_have_count(0)
+    page.close()
+    assert witness.complaints == []
+
+
 def test_download_carries_the_session_and_says_its_size_first(
     window: Page, shop: Shop, panel: Panel
 ) -> None:
     window.goto(f"/o/{shop.slug}/data/raw/shop__orders")
-    button = window.get_by_role("button", name=re.compile(r"Download CSV, ≈ \d+(\.\d+)? kB"))
+    button = window.get_by_role("button", name=re.compile(r"Download CSV, ≈\s\d+(\.\d+)?\skB"))
     with window.expect_download() as download:
         button.click()
     assert download.value.suggested_filename == "raw_shop__orders.csv"

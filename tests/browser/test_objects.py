@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -17,8 +18,10 @@ from etlfabric_dagster.schemas.runs import ErrorInfo, RunStatus, StreamResult
 from etlfabric_dagster.schemas.streams import LoadMode, SchemaPolicy
 from etlfabric_dagster.services import connections, leases, pipelines, runs, schedules
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from etlfabric_ui.state.wizard import WizardState
+from etlfabric_ui.views.shared import Problem
 from tests.browser.conftest import Member, add_member, enter
-from tests.browser.promises import announced, beneath, drawn, kept, serious, without_colors
+from tests.browser.promises import TELL, announced, beneath, drawn, kept, serious, without_colors
 from tests.test_services.ended_runs import add_pipeline, empty_queue, end_run
 
 PICTURES = """async () => { const found = [];
@@ -208,6 +211,7 @@ def test_wizard_keeps_its_step_and_choices_over_a_reload(
     page: Page, shop: Member, shop_source: Source
 ) -> None:
     config, secrets = shop_source
+    page.add_init_script(TELL)
     go(page, shop, "connections/new")
     the_catalog_is_searched_and_has_its_marks(page)
     page.get_by_role("button", name="PostgreSQL").click()
@@ -219,6 +223,12 @@ def test_wizard_keeps_its_step_and_choices_over_a_reload(
     page.locator("#secrets-password").fill(secrets["password"])
     page.get_by_role("button", name="Test and continue").click()
     page.wait_for_url("**step=streams&name=second", timeout=40_000)
+    expect(page.get_by_role("button", name="Open orders")).to_be_visible()
+    told = {"problem_rx_state_": asdict(Problem("error", "db.acme.io did not answer."))}
+    page.evaluate("([state, told]) => tell({ [state]: told })", [WizardState.get_full_name(), told])
+    expect(page.get_by_role("alert")).to_contain_text("db.acme.io did not answer.")
+    page.get_by_role("alert").get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
     page.get_by_role("button", name="Open orders").click()
     page.get_by_label("Policy of updated_at").wait_for()
     page.get_by_label("Merge update rows by key").click()
