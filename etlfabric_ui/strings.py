@@ -101,7 +101,7 @@ FILES_GUIDE = (
     "in Streams reads many files into one. For S3, write s3://bucket/folder as the address and "
     "give a key that may only read."
 )
-DROP_FILES = "Drop CSV, Parquet or JSONL here, or choose files. Up to 2 GB each."
+DROP_FILES = "Drop CSV, Parquet or JSONL here, or choose files. Up to 2\N{NO-BREAK SPACE}GB each."
 CREATE_AND_RUN = "Create and run"
 LOAD_MODES = {
     "full": ("Full", "replace everything each run"),
