@@ -78,7 +78,7 @@ def notice(kind: str, message: Any, *actions: rx.Component, remedy: Any = "") ->
     )
 
 
-def announced(said: Any, *parts: rx.Component, class_name: str = "notice") -> rx.Component:
+def announced(said: Any, *parts: rx.Component | str, class_name: str = "notice") -> rx.Component:
     """What was done, once there is something to say; `parts` stand for the words alone.
 
     The region stands there from the start: words that come along with theirs are told by no reader.

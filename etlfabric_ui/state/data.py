@@ -306,10 +306,10 @@ class DataState(PageState, rx.State):
         self.shown = f"{start + 1:,}–{start + len(self.rows):,}" if self.rows else ""
         if not self._filters:
             whole = self._estimate if found.next or self.page_number else len(self.rows)
-            known = whole is not None and self.rows
-            self.size = (
-                formats.whole(f"≈ {formats.size(round(found.mean_bytes * whole))}") if known else ""
-            )  # type: ignore[operator]
+            self.size = ""
+            if whole is not None and self.rows:
+                about = formats.size(round(found.mean_bytes * whole))
+                self.size = f"≈{formats.NBSP}{about}"
 
     def _read_url(self, given: Any) -> None:
         """Order and filters from the URL; what names no column is left out."""

@@ -93,7 +93,7 @@ class RunState(PageState, rx.State):
             self._plan = await _plan_of(scope, run)
             before, after = await runs.neighbors(scope, run.id)
             self.before, self.after = str(before or ""), str(after or "")
-            await self._show(scope, run)
+            await self._show(scope, run, anew=True)
             await self._open_log(scope, run)
         self.loaded = True
 
@@ -173,11 +173,11 @@ class RunState(PageState, rx.State):
             again = await runs.retry(scope, _id(self.run_id))  # pyright: ignore
         return rx.redirect(routes.to(routes.RUN, org_slug=visit.org, run_id=again.id))
 
-    async def _show(self, scope: OrgScope, run: RunOut) -> None:
+    async def _show(self, scope: OrgScope, run: RunOut, *, anew: bool = False) -> None:
         going = 0
         if run.status is RunStatus.QUEUED:
             going = len((await runs.list_runs(scope, status=RunStatus.RUNNING)).items)
-        if run.status is RunStatus.SUCCEEDED and (self.live or not self.loaded):
+        if run.status is RunStatus.SUCCEEDED and (self.live or anew):
             self.first = await _first(scope, run)
         self._set(
             id=str(run.id),
