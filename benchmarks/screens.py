@@ -18,68 +18,48 @@ from urllib.parse import urlsplit
 from PIL import Image  # pyright: ignore[reportMissingImports]
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.pictures import DOORS, NAMES, OPENED, PAGES
 from etlfabric_dagster import aio
 from etlfabric_dagster.config import settings
 from etlfabric_dagster.db import get_session
 from etlfabric_dagster.errors import ConflictError
 from etlfabric_dagster.models import Membership
-from etlfabric_dagster.services import orgs, runs, users
+from etlfabric_dagster.schemas.people import Role
+from etlfabric_dagster.services import invitations, orgs, runs, users
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
+from etlfabric_ui import routes
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 CHROMIUM = "/usr/bin/chromium-headless-shell"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 ORG = "demo"
-EMAIL = "sam@acme.example"
+EMAIL, INVITED = "sam@acme.example", "kim@acme.example"
 HEIGHT = 800
 COLORS = 64
 MOST_BYTES = 80_000
-PAGES = {
-    "sign-in": "/login",
-    "sign-up": "/signup",
-    "overview": "/o/{org}/overview",
-    "connections": "/o/{org}/connections",
-    "wizard": "/o/{org}/connections/new",
-    "connection": "/o/{org}/connections/shop",
-    "pipelines": "/o/{org}/pipelines",
-    "pipeline": "/o/{org}/pipelines/shop",
-    "runs": "/o/{org}/runs",
-    "run": "/o/{org}/runs/{run}",
-    "dbt-models": "/o/{org}/dbt-models/marts/daily_orders.sql",
-    "lineage": "/o/{org}/lineage",
-    "data": "/o/{org}/data/marts/daily_orders",
-    "schedules": "/o/{org}/schedules",
-    "alerts": "/o/{org}/alerts",
-    "settings": "/o/{org}/settings/members",
-    **{
-        f"settings-{name}": f"/o/{{org}}/settings/{name}"
-        for name in ("tokens", "audit", "usage", "bi-access", "general", "danger-zone")
-    },
-    "account": "/account",
-    "new-org": "/new-org",
-    "operator": "/operator/fleet",
-}
-"""Picture → page, of the demo's org and its newest run of `shop`."""
-DOORS = ("sign-in", "sign-up")
-"""Pages of who is not signed in."""
 
 
 def main() -> None:
     """Take them all, or those that are named."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", help=", ".join(PAGES))
+    parser.add_argument("names", nargs="*", help=", ".join(NAMES))
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--into", type=Path, default=FOLDER)
     given = parser.parse_args()
-    wanted = {name: PAGES[name] for name in given.names or PAGES}
+    wanted = set(given.names or NAMES)
     with person() as password, browser(given.width, dark=given.dark) as page:
-        facts = {"org": ORG, "run": aio.run(newest_run())}
-        for name in [door for door in DOORS if door in wanted]:
-            take(page, wanted.pop(name), given.into / f"{name}.png")
+        facts = aio.run(parts())
+        for name, route in DOORS.items():
+            if name in wanted:
+                take(page, routes.to(route, **facts), given.into / f"{name}.png")
         sign_in(page, password)
-        for name, path in wanted.items():
-            take(page, path.format(**facts), given.into / f"{name}.png")
+        for name, route in PAGES.items():
+            if name in wanted:
+                take(page, routes.to(route, **facts), given.into / f"{name}.png")
+        for name, (route, opener) in OPENED.items():
+            if name in wanted:
+                take(page, routes.to(route, **facts), given.into / f"{name}.png", opener)
 
 
 @contextmanager
@@ -108,10 +88,20 @@ async def _leave() -> None:
     await users.set_disabled(OPERATOR, EMAIL, disabled=True)
 
 
-async def newest_run() -> str:
-    """The newest run of the demo's shop."""
+async def parts() -> dict[str, str]:
+    """What the addresses name: the demo's shop, its newest run, and an invitation to its org."""
     async with org_scope(OPERATOR, ORG) as scope:
-        return str((await runs.list_runs(scope, pipeline="shop", limit=1)).items[0].id)
+        run = (await runs.list_runs(scope, pipeline="shop", limit=1)).items[0]
+        for one in (await invitations.list_open(scope)).items:
+            if one.email == INVITED:  # from the last time
+                await invitations.revoke(scope, one.id)
+    made = await invitations.invite(OPERATOR, ORG, INVITED, Role.EDITOR)
+    return {
+        **{"org_slug": ORG, "target_slug": ORG, "run_id": str(run.id)},
+        **{"connection_name": "shop", "pipeline_name": "shop", "connector_key": "postgresql"},
+        **{"schema_name": "marts", "table_name": "daily_orders"},
+        **{"...splat": "marts/daily_orders.sql", "token": made.link.rpartition("/")[2]},
+    }
 
 
 @contextmanager
@@ -138,13 +128,16 @@ def sign_in(page: Page, password: str) -> None:
     page.wait_for_url(lambda url: urlsplit(url).path != "/login")
 
 
-def take(page: Page, path: str, file: Path) -> None:
-    """The page once its data is there, in few colors."""
+def take(page: Page, path: str, file: Path, opener: str = "") -> None:
+    """The page once its data is there, in few colors; `opener` names the button that is pressed."""
     page.goto(path)
     page.locator("h1").wait_for()
     page.locator(".bones").first.wait_for(state="detached")
     page.wait_for_load_state("networkidle")
     page.evaluate("document.fonts.ready")
+    if opener:
+        page.get_by_role("button", name=opener).click()
+        page.get_by_role("menu").wait_for()
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
     size = file.stat().st_size

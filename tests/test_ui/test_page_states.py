@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ import reflex as rx
 from reflex_components_core.base.bare import Bare
 from reflex_components_core.core.cond import Cond
 
+from benchmarks.pictures import DOORS, NAMES, PAGES
+from etlfabric_ui import routes
 from etlfabric_ui.state.base import PageState
 from etlfabric_ui.state.settings_access import TokensState
 from etlfabric_ui.views.shared import Problem
@@ -26,6 +29,7 @@ VARIABLE = re.compile(r"(\w+\.\w+?)_rx_state_")
 SHOWN = re.compile(rf"{VARIABLE.pattern}(?!\?\.valueOf)")
 """A state's variable that is said, not only asked."""
 SAID = (str, Problem)
+ROOT = Path(__file__).parents[2]
 
 
 def test_each_page_draws_the_loading_and_the_problem_of_what_it_reads() -> None:
@@ -156,6 +160,16 @@ def test_each_page_has_a_title_of_its_own() -> None:
 
     assert len(titles) > 30
     assert {title: found for title, found in titles.items() if len(found) > 1} == {}
+
+
+def test_each_page_has_a_picture_in_the_docs() -> None:
+    drawn = {*DOORS.values(), *PAGES.values()}
+    lead_on = {routes.HOME, routes.DATA, "/404", "/index"}
+    images, page = ROOT / "docs" / "images", (ROOT / "docs" / "panel.md").read_text()
+
+    assert {f"/{route}" for route in _pages()} - lead_on - drawn == set()
+    assert {name for name in NAMES if not (images / f"{name}.png").exists()} == set()
+    assert {name for name in NAMES if f"(images/{name}.png)" not in page} == set()
 
 
 def _states() -> set[Any]:
