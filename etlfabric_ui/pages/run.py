@@ -28,7 +28,11 @@ def run() -> rx.Component:
             titled(rx.match(State.state, *strings.STATES.items(), ""), State.pipeline),
         ),
         heading(
-            rx.fragment(State.pipeline, " › Run ", rx.el.span(State.short, class_name="mono-id")),
+            rx.fragment(
+                rx.cond(State.pipeline != "", f"{State.pipeline} › ", ""),
+                "Run ",
+                rx.el.span(State.short, class_name="mono-id"),
+            ),
             rx.cond(State.loaded, _actions()),
             beside=rx.cond(State.loaded, badge(State.state)),
         ),

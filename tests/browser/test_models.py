@@ -478,3 +478,7 @@ def test_data_and_lineage_are_accessible_and_fit(window: Page, shop: Shop, path:
     expect(window.locator("table, .graph").filter(visible=True).first).to_be_visible()
 
     assert kept(window) == []
+    for name in window.locator(".table-head h2").all():
+        box = name.bounding_box()
+        assert box
+        assert box["width"] > 300, "the table's name has a line of a phone to itself"

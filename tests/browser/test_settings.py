@@ -215,6 +215,9 @@ def test_switching_the_org_keeps_the_kind_of_page(page: Page, member: Member) ->
     aio.run(_join(member.email, other.org))
     enter(page, member, f"/o/{member.org}/runs")
     page.get_by_role("button", name="Switch org").click()
+    menu = page.get_by_role("menu").bounding_box()
+    assert menu
+    assert menu["height"] < 300, "as high as what it offers"
     page.get_by_role("menuitem", name=re.compile(other.org)).click()
 
     page.wait_for_url(f"**/o/{other.org}/runs")
