@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import Any, TypeVar
 
 from etlfabric_dagster.sandbox import catalog
 from etlfabric_dagster.schemas.jobs import (
@@ -17,6 +18,7 @@ from etlfabric_dagster.schemas.runs import StreamResult
 from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
 from etlfabric_dagster.testing import SandboxServer
 
+T = TypeVar("T")
 FORMS = ["items", "arrow", "csv"]
 TYPES = {"id": "bigint", "name": "text", "at": "bigint"}
 
@@ -68,6 +70,56 @@ class Bench:
     def types(self, table: str) -> dict[str, str]:
         found = catalog.read_tables(self.conn, self.warehouse.raw, [table])
         return found.get(table, {})
+
+
+class EachForm:
+    """The same rows as items, as Arrow and as files: three streams, which each job loads together.
+
+    What is asked of them is answered once: the three must agree.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    def run(
+        self, config: dict[str, Any], plan: StreamPlan, **fields: Any
+    ) -> dict[str, StreamResult]:
+        """Load `config["orders"]` in each form; each form's result."""
+        streams = {form: config["orders"] | {"form": form} for form in FORMS}
+        plans = [plan.model_copy(update={"name": form, "table": table(form)}) for form in FORMS]
+        return self.bench.run(streams, *plans, **fields)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Of a query on `shop__orders`."""
+        answers = {form: query.replace(table("orders"), table(form)) for form in FORMS}
+        return agreed({form: self.bench.rows(sql) for form, sql in answers.items()})
+
+    def columns(self) -> dict[str, str]:
+        """The types of the table's columns that the source has."""
+        found = {form: self.bench.types(table(form)).items() for form in FORMS}
+        return agreed(
+            {
+                form: {name: type_ for name, type_ in types if not name.startswith("_dlt")}
+                for form, types in found.items()
+            }
+        )
+
+
+def table(stream: str) -> str:
+    """Where the stream's rows are."""
+    return f"shop__{stream}"
+
+
+def agreed(told: dict[str, T]) -> T:
+    """What each of them says."""
+    first, *others = told.values()
+    assert all(other == first for other in others), told
+    return first
+
+
+def of_each(results: dict[str, StreamResult], *names: str) -> Any:
+    """These attributes of each result."""
+    return agreed({form: operator.attrgetter(*names)(one) for form, one in results.items()})
 
 
 def plan(mode: LoadMode, **fields: Any) -> StreamPlan:

@@ -8,7 +8,7 @@ import pytest
 
 from etlfabric_dagster.schemas.jobs import Warehouse
 from etlfabric_dagster.testing import SandboxServer
-from tests.test_sandbox.bench import Bench
+from tests.test_sandbox.bench import Bench, EachForm
 from tests.test_sandbox.dbt_tenant import data_database, tenant
 
 __all__ = ["bench", "data_database", "tenant"]
@@ -19,3 +19,8 @@ def bench(sandbox: SandboxServer, warehouse: Warehouse) -> Iterator[Bench]:
     made = Bench(sandbox, warehouse)
     yield made
     made.conn.close()
+
+
+@pytest.fixture
+def each_form(bench: Bench) -> EachForm:
+    return EachForm(bench)

@@ -5,42 +5,48 @@ from __future__ import annotations
 import pytest
 
 from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
-from tests.test_sandbox.bench import ALL, FORMS, TYPES, Bench, orders, plan
+from tests.test_sandbox.bench import (
+    ALL,
+    FORMS,
+    TYPES,
+    Bench,
+    EachForm,
+    of_each,
+    orders,
+    plan,
+    table,
+)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_full_replaces_everything(bench: Bench, form: str) -> None:
-    first = bench.run(orders((1, "a", 1), (2, None, 2), form=form), plan(LoadMode.FULL))
-    assert (first["orders"].status, first["orders"].rows) == ("succeeded", 2), first
-    assert bench.rows(ALL) == [(1, "a", 1), (2, None, 2)]
-    second = bench.run(orders((2, "", 3), (3, "c", 3), form=form), plan(LoadMode.FULL))
-    assert second["orders"].rows == 2
-    assert bench.rows(ALL) == [(2, "", 3), (3, "c", 3)]
+def test_full_replaces_everything(each_form: EachForm) -> None:
+    first = each_form.run(orders((1, "a", 1), (2, None, 2)), plan(LoadMode.FULL))
+    assert of_each(first, "status", "rows") == ("succeeded", 2)
+    assert each_form.rows(ALL) == [(1, "a", 1), (2, None, 2)]
+    second = each_form.run(orders((2, "", 3), (3, "c", 3)), plan(LoadMode.FULL))
+    assert of_each(second, "rows") == 2
+    assert each_form.rows(ALL) == [(2, "", 3), (3, "c", 3)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_incremental_merges_by_key(bench: Bench, form: str) -> None:
+def test_incremental_merges_by_key(each_form: EachForm) -> None:
     by_key = plan(LoadMode.INCREMENTAL, cursor="at", primary_key=("id",))
-    bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_key)
-    second = bench.run(orders((1, "a", 1), (2, "b2", 3), (3, "c", 4), form=form), by_key)
-    assert second["orders"].rows == 2
-    assert bench.rows(ALL) == [(1, "a", 1), (2, "b2", 3), (3, "c", 4)]
+    each_form.run(orders((1, "a", 1), (2, "b", 2)), by_key)
+    second = each_form.run(orders((1, "a", 1), (2, "b2", 3), (3, "c", 4)), by_key)
+    assert of_each(second, "rows") == 2
+    assert each_form.rows(ALL) == [(1, "a", 1), (2, "b2", 3), (3, "c", 4)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_incremental_without_key_appends(bench: Bench, form: str) -> None:
+def test_incremental_without_key_appends(each_form: EachForm) -> None:
     by_cursor = plan(LoadMode.INCREMENTAL, cursor="at")
-    bench.run(orders((1, "a", 1), form=form), by_cursor)
-    bench.run(orders((1, "a", 1), (1, "a2", 2), form=form), by_cursor)
-    assert bench.rows(ALL) == [(1, "a", 1), (1, "a2", 2)]
+    each_form.run(orders((1, "a", 1)), by_cursor)
+    each_form.run(orders((1, "a", 1), (1, "a2", 2)), by_cursor)
+    assert each_form.rows(ALL) == [(1, "a", 1), (1, "a2", 2)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_merge_needs_no_cursor(bench: Bench, form: str) -> None:
+def test_merge_needs_no_cursor(each_form: EachForm) -> None:
     by_key = plan(LoadMode.MERGE, primary_key=("id",))
-    bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_key)
-    bench.run(orders((2, "b2", 2), (3, "c", 3), form=form), by_key)
-    assert bench.rows(ALL) == [(1, "a", 1), (2, "b2", 2), (3, "c", 3)]
+    each_form.run(orders((1, "a", 1), (2, "b", 2)), by_key)
+    each_form.run(orders((2, "b2", 2), (3, "c", 3)), by_key)
+    assert each_form.rows(ALL) == [(1, "a", 1), (2, "b2", 2), (3, "c", 3)]
 
 
 def test_nested_rows_merge_with_their_root_and_leave_no_table_behind(bench: Bench) -> None:
@@ -59,123 +65,115 @@ def test_nested_rows_merge_with_their_root_and_leave_no_table_behind(bench: Benc
     assert bench.rows(f"{left} AND relkind = 'r'") == []
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_scd2_keeps_versions(bench: Bench, form: str) -> None:
+def test_scd2_keeps_versions(each_form: EachForm) -> None:
     history = plan(LoadMode.SCD2, primary_key=("id",))
-    bench.run(orders((1, "a", 1), (2, "b", 1), form=form), history)
-    bench.run(orders((1, "a", 1), (2, "b2", 1), form=form), history)
-    bench.run(orders((1, "a", 1), (2, "b2", 1), form=form), history)
-    found = bench.rows("SELECT id, name, _dlt_valid_to IS NULL FROM shop__orders ORDER BY id, name")
+    each_form.run(orders((1, "a", 1), (2, "b", 1)), history)
+    each_form.run(orders((1, "a", 1), (2, "b2", 1)), history)
+    each_form.run(orders((1, "a", 1), (2, "b2", 1)), history)
+    found = each_form.rows(
+        "SELECT id, name, _dlt_valid_to IS NULL FROM shop__orders ORDER BY id, name"
+    )
     assert found == [(1, "a", True), (2, "b", False), (2, "b2", True)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_full_refresh_of_scd2_starts_history_again(bench: Bench, form: str) -> None:
+def test_full_refresh_of_scd2_starts_history_again(each_form: EachForm) -> None:
     history = plan(LoadMode.SCD2, primary_key=("id",))
-    bench.run(orders((1, "a", 1), form=form), history)
-    bench.run(orders((1, "b", 1), form=form), history.model_copy(update={"full_refresh": True}))
-    assert bench.rows("SELECT name, _dlt_valid_to FROM shop__orders") == [("b", None)]
-    bench.run(orders((1, "b", 1), form=form), history)
-    assert bench.rows("SELECT count(*) FROM shop__orders") == [(1,)]
+    each_form.run(orders((1, "a", 1)), history)
+    each_form.run(orders((1, "b", 1)), history.model_copy(update={"full_refresh": True}))
+    assert each_form.rows("SELECT name, _dlt_valid_to FROM shop__orders") == [("b", None)]
+    each_form.run(orders((1, "b", 1)), history)
+    assert each_form.rows("SELECT count(*) FROM shop__orders") == [(1,)]
 
 
 @pytest.mark.parametrize("mode", [LoadMode.INCREMENTAL, LoadMode.APPEND])
-@pytest.mark.parametrize("form", FORMS)
 def test_full_refresh_reads_from_the_start_and_replaces(
-    bench: Bench, form: str, mode: LoadMode
+    each_form: EachForm, mode: LoadMode
 ) -> None:
     key = ("id",) if mode is LoadMode.INCREMENTAL else ()
     by_cursor = plan(mode, cursor="at", primary_key=key)
-    bench.run(orders((1, "a", 1), (9, "gone", 2), form=form), by_cursor)
+    each_form.run(orders((1, "a", 1), (9, "gone", 2)), by_cursor)
     refresh = by_cursor.model_copy(update={"full_refresh": True})
-    bench.run(orders((1, "a", 1), (2, "b", 2), form=form), refresh)
-    assert bench.rows(ALL) == [(1, "a", 1), (2, "b", 2)]
-    bench.run(orders((2, "b", 2), (3, "c", 3), form=form), by_cursor)
-    assert bench.rows(ALL) == [(1, "a", 1), (2, "b", 2), (3, "c", 3)]
+    each_form.run(orders((1, "a", 1), (2, "b", 2)), refresh)
+    assert each_form.rows(ALL) == [(1, "a", 1), (2, "b", 2)]
+    each_form.run(orders((2, "b", 2), (3, "c", 3)), by_cursor)
+    assert each_form.rows(ALL) == [(1, "a", 1), (2, "b", 2), (3, "c", 3)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_state_comes_back_from_the_destination(bench: Bench, form: str) -> None:
+def test_state_comes_back_from_the_destination(each_form: EachForm) -> None:
     by_cursor = plan(LoadMode.APPEND, cursor="at")
-    bench.run(orders((1, "a", 1), form=form), by_cursor)
-    result = bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_cursor, cached=False)
-    assert result["orders"].rows == 1
-    assert bench.rows(ALL) == [(1, "a", 1), (2, "b", 2)]
+    each_form.run(orders((1, "a", 1)), by_cursor)
+    result = each_form.run(orders((1, "a", 1), (2, "b", 2)), by_cursor, cached=False)
+    assert of_each(result, "rows") == 1
+    assert each_form.rows(ALL) == [(1, "a", 1), (2, "b", 2)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_unchanged_stream_never_enters_dlt(bench: Bench, form: str) -> None:
+def test_unchanged_stream_never_enters_dlt(each_form: EachForm) -> None:
     by_key = plan(LoadMode.INCREMENTAL, cursor="at", primary_key=("id",))
-    bench.run(orders((1, "a", 1), form=form), by_key)
-    loads = bench.rows("SELECT count(*) FROM _dlt_loads")
-    again = bench.run(orders((1, "a", 1), form=form), by_key)["orders"]
-    assert (again.status, again.rows) == ("unchanged", 0)
-    assert again.tables[0].primary_key == ("id",)
-    assert bench.rows("SELECT count(*) FROM _dlt_loads") == loads
-    moved = bench.run(orders((1, "a", 1), (2, "b", 2), form=form), by_key)["orders"]
-    assert (moved.status, moved.rows) == ("succeeded", 1)
+    each_form.run(orders((1, "a", 1)), by_key)
+    loads = each_form.rows("SELECT count(*) FROM _dlt_loads")
+    again = each_form.run(orders((1, "a", 1)), by_key)
+    assert of_each(again, "status", "rows") == ("unchanged", 0)
+    assert {one.tables[0].primary_key for one in again.values()} == {("id",)}
+    assert each_form.rows("SELECT count(*) FROM _dlt_loads") == loads
+    moved = each_form.run(orders((1, "a", 1), (2, "b", 2)), by_key)
+    assert of_each(moved, "status", "rows") == ("succeeded", 1)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_failing_stream_does_not_stop_the_others(bench: Bench, form: str) -> None:
-    config = orders((1, "a", 1), form=form) | {
-        name: {"rows": [{"id": 1, "name": "x", "at": 1}], "form": form, "types": TYPES}
-        for name in ("bad", "late")
+def test_a_failing_stream_does_not_stop_the_others(bench: Bench) -> None:
+    row = {"id": 1, "name": "x", "at": 1}
+    streams = [(form, fate) for fate in ("bad", "good") for form in FORMS]
+    config = {
+        f"{fate}_{form}": {"rows": [row], "form": form, "types": TYPES} for form, fate in streams
     }
-    config["bad"]["after"] = "fail"
-    plans = [
-        StreamPlan(name=n, table=f"shop__{n}", mode=LoadMode.FULL)
-        for n in ("bad", "orders", "late")
-    ]
-    results = bench.run(config, *plans)
-    assert [results[n].status for n in ("bad", "orders", "late")] == [
-        "failed",
-        "succeeded",
-        "succeeded",
-    ]
-    error = results["bad"].error
-    assert error is not None
-    assert (error.message, error.remedy, error.code) == (
-        "page 3 is broken.",
-        "Mend it.",
-        "broken_page",
+    for form in FORMS:
+        config[f"bad_{form}"]["after"] = "fail"
+    results = bench.run(
+        config, *(StreamPlan(name=n, table=table(n), mode=LoadMode.FULL) for n in config)
     )
-    assert bench.payload["failed"] == ["bad"]
-    assert not bench.types("shop__bad")
-    assert bench.rows("SELECT count(*) FROM shop__late") == [(1,)]
+    assert {name for name, one in results.items() if one.status == "succeeded"} == {
+        f"good_{form}" for form in FORMS
+    }
+    for name in (f"bad_{form}" for form in FORMS):
+        error = results[name].error
+        assert error is not None
+        told = (error.message, error.remedy, error.code)
+        assert told == ("page 3 is broken.", "Mend it.", "broken_page")
+        assert not bench.types(table(name))
+    assert sorted(bench.payload["failed"]) == sorted(f"bad_{form}" for form in FORMS)
+    for form in FORMS:
+        assert bench.rows(f"SELECT count(*) FROM {table(f'good_{form}')}") == [(1,)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_failed_stream_keeps_rows_and_cursor(bench: Bench, form: str) -> None:
+def test_a_failed_stream_keeps_rows_and_cursor(each_form: EachForm) -> None:
     by_cursor = plan(LoadMode.APPEND, cursor="at")
-    bench.run(orders((1, "a", 1), form=form), by_cursor)
+    each_form.run(orders((1, "a", 1)), by_cursor)
     rows = [(1, "a", 1), (2, "b", 2)]
-    failed = bench.run(orders(*rows, form=form, after="fail"), by_cursor)
-    assert failed["orders"].status == "failed"
-    assert bench.rows(ALL) == [(1, "a", 1)]
-    bench.run(orders(*rows, form=form), by_cursor)
-    assert bench.rows(ALL) == rows
+    failed = each_form.run(orders(*rows, after="fail"), by_cursor)
+    assert of_each(failed, "status") == "failed"
+    assert each_form.rows(ALL) == [(1, "a", 1)]
+    each_form.run(orders(*rows), by_cursor)
+    assert each_form.rows(ALL) == rows
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_dropped_table_is_loaded_again_with_a_warning(bench: Bench, form: str) -> None:
+def test_a_dropped_table_is_loaded_again_with_a_warning(each_form: EachForm, bench: Bench) -> None:
     by_key = plan(LoadMode.INCREMENTAL, cursor="at", primary_key=("id",))
-    config = orders((1, "a", 1), (2, "b", 2), form=form)
-    bench.run(config, by_key)
-    bench.conn.execute(f"DROP TABLE {bench.warehouse.raw}.shop__orders")
-    result = bench.run(config, by_key)["orders"]
-    assert (result.status, result.rows) == ("succeeded", 2)
-    assert "no longer existed" in result.warnings[0]
-    assert len(bench.rows(ALL)) == 2
+    config = orders((1, "a", 1), (2, "b", 2))
+    each_form.run(config, by_key)
+    for form in FORMS:
+        bench.conn.execute(f"DROP TABLE {bench.warehouse.raw}.{table(form)}")
+    results = each_form.run(config, by_key)
+    assert of_each(results, "status", "rows") == ("succeeded", 2)
+    assert all("no longer existed" in one.warnings[0] for one in results.values())
+    assert len(each_form.rows(ALL)) == 2
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_tables_are_described_as_they_stand(bench: Bench, form: str) -> None:
+def test_tables_are_described_as_they_stand(each_form: EachForm) -> None:
     by_key = plan(LoadMode.MERGE, primary_key=("id",))
-    table = bench.run(orders((1, "a", 1), form=form), by_key)["orders"].tables[0]
-    assert (table.table, table.parent, table.primary_key) == ("shop__orders", None, ("id",))
-    types = {column.name: column.type for column in table.columns}
-    assert {name: types[name] for name in TYPES} == TYPES
+    for form, result in each_form.run(orders((1, "a", 1)), by_key).items():
+        found = result.tables[0]
+        assert (found.table, found.parent, found.primary_key) == (table(form), None, ("id",))
+        types = {column.name: column.type for column in found.columns}
+        assert {name: types[name] for name in TYPES} == TYPES
 
 
 def test_merges_look_rows_up_by_an_index(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from etlfabric_dagster.connectors.policies import hash_text
 from etlfabric_dagster.schemas.runs import StreamResult
 from etlfabric_dagster.schemas.streams import ColumnPolicy, LoadMode, SchemaPolicy
-from tests.test_sandbox.bench import FORMS, Bench, plan
+from tests.test_sandbox.bench import FORMS, Bench, EachForm, agreed, of_each, plan, table
 
 MERGE = plan(LoadMode.MERGE, primary_key=("id",))
 FULL = plan(LoadMode.FULL)
@@ -20,49 +20,47 @@ def config(form: str, *rows: dict[str, Any], **types: str) -> dict[str, Any]:
     return {"orders": {"rows": list(rows), "form": form, "types": {"id": "bigint", **types}}}
 
 
+def changes_of_each(results: dict[str, StreamResult]) -> set[tuple[str | None, str, str]]:
+    return agreed({form: changes(one) for form, one in results.items()})
+
+
 def changes(result: StreamResult) -> set[tuple[str | None, str, str]]:
     return {(c.column, c.change, c.decision) for c in result.schema_changes}
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_evolve_takes_new_columns_and_says_so(bench: Bench, form: str) -> None:
-    first = bench.run(config(form, {"id": 1}), MERGE)["orders"]
-    assert changes(first) == {(None, "table_added", "taken")}
-    second = bench.run(config(form, {"id": 2, "code": "x"}, code="text"), MERGE)["orders"]
-    assert changes(second) == {("code", "added", "taken")}
-    assert bench.rows("SELECT id, code FROM shop__orders ORDER BY id") == [(1, None), (2, "x")]
-    third = bench.run(config(form, {"id": 3, "code": "y"}, code="text"), MERGE)["orders"]
-    assert changes(third) == set()
+def test_evolve_takes_new_columns_and_says_so(each_form: EachForm) -> None:
+    first = each_form.run(config("", {"id": 1}), MERGE)
+    assert changes_of_each(first) == {(None, "table_added", "taken")}
+    second = each_form.run(config("", {"id": 2, "code": "x"}, code="text"), MERGE)
+    assert changes_of_each(second) == {("code", "added", "taken")}
+    assert each_form.rows("SELECT id, code FROM shop__orders ORDER BY id") == [(1, None), (2, "x")]
+    third = each_form.run(config("", {"id": 3, "code": "y"}, code="text"), MERGE)
+    assert changes_of_each(third) == set()
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_freeze_stops_the_stream_and_keeps_its_rows(bench: Bench, form: str) -> None:
-    bench.run(config(form, {"id": 1}), MERGE, schema_policy=SchemaPolicy.FREEZE)
-    wider = config(form, {"id": 2, "code": "x"}, code="text")
-    failed = bench.run(wider, MERGE, schema_policy=SchemaPolicy.FREEZE)["orders"]
-    assert failed.error is not None
-    assert failed.error.code == "frozen_schema"
-    assert "orders has a new column, code (text)" in failed.error.message
-    assert failed.error.remedy == "Accept or ignore the column."
-    assert bench.types("shop__orders").keys() & {"code"} == set()
-    taken = bench.run(
-        wider,
-        MERGE,
-        schema_policy=SchemaPolicy.FREEZE,
-        accepted_columns={"orders": ("code",)},
-    )["orders"]
-    assert taken.status == "succeeded", taken.error
-    assert bench.rows("SELECT id, code FROM shop__orders ORDER BY id") == [(1, None), (2, "x")]
+def test_freeze_stops_the_stream_and_keeps_its_rows(each_form: EachForm) -> None:
+    frozen = {"schema_policy": SchemaPolicy.FREEZE}
+    each_form.run(config("", {"id": 1}), MERGE, **frozen)
+    wider = config("", {"id": 2, "code": "x"}, code="text")
+    for form, failed in each_form.run(wider, MERGE, **frozen).items():
+        assert failed.error is not None
+        assert failed.error.code == "frozen_schema"
+        assert f"{form} has a new column, code (text)" in failed.error.message
+        assert failed.error.remedy == "Accept or ignore the column."
+    assert each_form.columns().keys() == {"id"}
+    accepted = {form: ("code",) for form in FORMS}
+    taken = each_form.run(wider, MERGE, **frozen, accepted_columns=accepted)
+    assert of_each(taken, "status", "error") == ("succeeded", None)
+    assert each_form.rows("SELECT id, code FROM shop__orders ORDER BY id") == [(1, None), (2, "x")]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_discard_ignores_the_column_and_says_so(bench: Bench, form: str) -> None:
-    bench.run(config(form, {"id": 1}), MERGE, schema_policy=SchemaPolicy.DISCARD)
-    wider = config(form, {"id": 2, "code": "x"}, {"id": 3, "code": "y"}, code="text")
-    result = bench.run(wider, MERGE, schema_policy=SchemaPolicy.DISCARD)["orders"]
-    assert changes(result) == {("code", "added", "ignored")}
-    assert "code" not in bench.types("shop__orders")
-    assert bench.rows("SELECT id FROM shop__orders ORDER BY id") == [(1,), (2,), (3,)]
+def test_discard_ignores_the_column_and_says_so(each_form: EachForm) -> None:
+    each_form.run(config("", {"id": 1}), MERGE, schema_policy=SchemaPolicy.DISCARD)
+    wider = config("", {"id": 2, "code": "x"}, {"id": 3, "code": "y"}, code="text")
+    results = each_form.run(wider, MERGE, schema_policy=SchemaPolicy.DISCARD)
+    assert changes_of_each(results) == {("code", "added", "ignored")}
+    assert each_form.columns().keys() == {"id"}
+    assert each_form.rows("SELECT id FROM shop__orders ORDER BY id") == [(1,), (2,), (3,)]
 
 
 def test_discard_ignores_new_nested_tables(bench: Bench) -> None:
@@ -153,16 +151,18 @@ def test_a_view_that_does_not_fit_the_new_type_is_dropped_with_a_warning(bench: 
 
 
 @pytest.mark.parametrize("mode", [MERGE, FULL])
-@pytest.mark.parametrize("form", FORMS)
-def test_views_neither_break_nor_block_a_load(bench: Bench, form: str, mode: Any) -> None:
-    bench.run(config(form, {"id": 1}), mode)
-    staging, raw = bench.warehouse.staging, bench.warehouse.raw
-    bench.conn.execute(f"CREATE VIEW {staging}.stg AS SELECT id FROM {raw}.shop__orders")
+def test_views_neither_break_nor_block_a_load(each_form: EachForm, mode: Any) -> None:
+    each_form.run(config("", {"id": 1}), mode)
+    staging, raw = each_form.bench.warehouse.staging, each_form.bench.warehouse.raw
+    for form in FORMS:
+        view = f"CREATE VIEW {staging}.{form} AS SELECT id FROM {raw}.{table(form)}"
+        each_form.bench.conn.execute(view)
     for number in (2, 3):
-        result = bench.run(config(form, {"id": number}), mode)["orders"]
-        assert result.status == "succeeded", result.error
+        results = each_form.run(config("", {"id": number}), mode)
+        assert of_each(results, "status", "error") == ("succeeded", None)
     expected = [(3,)] if mode is FULL else [(1,), (2,), (3,)]
-    assert bench.rows(f"SELECT id FROM {staging}.stg ORDER BY id") == expected
+    for form in FORMS:
+        assert each_form.bench.rows(f"SELECT id FROM {staging}.{form} ORDER BY id") == expected
 
 
 @pytest.mark.parametrize("form", ["items", "arrow"])
