@@ -50,7 +50,6 @@ from etlfabric_dagster.testing import (  # noqa: E402
     valkey_server,
 )
 from tests import folders  # noqa: E402
-from tests.stacks import Stack, throwaway_stack  # noqa: E402
 
 pytest_plugins = ("tests.scheduling",)
 _TABLES = pytest.StashKey[tuple[PostgresCluster, ValkeyServer]]()
@@ -209,14 +208,6 @@ def sandbox(install: Settings, plugins: tuple[Path, Path]) -> Iterator[SandboxSe
     directory.mkdir(parents=True, exist_ok=True)
     with sandbox_server(directory, plugins) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """The whole stack with the demo, for the files that `tests.scheduling` keeps together."""
-    with throwaway_stack("live") as made:
-        made.up()
-        yield made
 
 
 @pytest.fixture(scope="module")

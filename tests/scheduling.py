@@ -16,10 +16,10 @@ LONG = (
     "tests/browser/",
     "tests/test_tasks/test_hosts.py",
     "tests/test_examples/",
-    "tests/test_embedded/test_stack.py",
     "tests/packaging/",
     "tests/test_embedded/test_external_stack.py",
     "tests/test_tasks/",
+    "tests/test_embedded/test_refusals.py",
     "tests/test_orchestration/test_stock.py",
     "tests/test_sandbox/test_extract_kills.py",
     "tests/test_sandbox/test_server.py",
@@ -27,18 +27,15 @@ LONG = (
 )
 """By how long they take alone, longest first; a folder ends with a slash."""
 
-TOGETHER = (
-    ("tests/browser/",),
-    ("tests/test_examples/", "tests/test_embedded/test_stack.py"),
-)
-"""Folders and files that share a server which is dear to start."""
+TOGETHER = ("tests/browser/", "tests/test_examples/")
+"""Folders whose files share a server that is dear to start."""
 
 
 class SharedServersTogether(LoadScopeScheduling):
-    """A file is the unit of work; so is each group of TOGETHER."""
+    """A file is the unit of work; so is a folder of TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
-        shared = (group[0] for group in TOGETHER if nodeid.startswith(group))
+        shared = (folder for folder in TOGETHER if nodeid.startswith(folder))
         return next(shared, nodeid.partition("::")[0])
 
 
