@@ -20,11 +20,11 @@ from tenacity import retry, stop_after_delay, wait_fixed
 from etlfabric_dagster import queue
 from etlfabric_dagster.config import Settings
 from etlfabric_dagster.embedded.postgres import PostgresCluster
+from etlfabric_dagster.tasks.worker import CHILD_MAX_RUNS
 from etlfabric_dagster.testing import SandboxServer
 from tests.processes import family, signal_all
 
 PATIENCE_S = 300  # imports take long on a busy machine
-TASKS_PER_CHILD = 6
 
 SOURCE = """
 CREATE TABLE customers (id int PRIMARY KEY, name text);
@@ -56,12 +56,12 @@ def process(log: Path, *command: str, home: Path) -> Iterator[subprocess.Popen[b
                 started.wait()
 
 
-def worker_command(name: str, queue_name: str) -> Sequence[str]:
-    """As the supervisor starts it, with one slot, whose child is replaced after a few tasks."""
+def worker_command(name: str, queue_name: str, tasks_per_child: int) -> Sequence[str]:
+    """As the supervisor starts it, with one slot, whose child is replaced after so many tasks."""
     return (
         *("celery", "-A", "etlfabric_dagster.tasks", "worker", "-n", f"{name}@test"),
         *("-Q", queue_name, "--concurrency", "1", "-l", "info"),
-        *("--max-tasks-per-child", str(TASKS_PER_CHILD)),
+        *("--max-tasks-per-child", str(tasks_per_child)),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     )
 
@@ -81,12 +81,18 @@ class Workers:
 
 
 @pytest.fixture(scope="module")
-def processes(migrated: Settings, sandbox: SandboxServer) -> Iterator[Workers]:
-    """A worker for runs, one for people, and the clock."""
+def processes(
+    migrated: Settings, sandbox: SandboxServer, request: pytest.FixtureRequest
+) -> Iterator[Workers]:
+    """A worker for runs, one for people, and the clock.
+
+    A module that watches children being replaced says how soon, as TASKS_PER_CHILD.
+    """
     log = migrated.home_dir / "workers.log"
+    share = getattr(request.module, "TASKS_PER_CHILD", CHILD_MAX_RUNS)
     commands = {
-        "runs": worker_command("runs", queue.RUNS),
-        "people": worker_command("people", queue.INTERACTIVE),
+        "runs": worker_command("runs", queue.RUNS, share),
+        "people": worker_command("people", queue.INTERACTIVE, share),
         "clock": ("etlfabric_dagster.tasks.scheduler",),
     }
     with ExitStack() as stack:

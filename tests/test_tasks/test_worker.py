@@ -34,11 +34,11 @@ from etlfabric_dagster.services import (
 )
 from etlfabric_dagster.services.scope import OPERATOR, org_scope
 from etlfabric_dagster.tasks import heartbeats
-from tests.test_tasks.conftest import TASKS_PER_CHILD
 
 T = TypeVar("T")
 
 PATIENCE_S = 200
+TASKS_PER_CHILD = 6
 DAILY = """select updated_at::date as day, count(*) as orders, sum(amount) as amount
 from {{ ref('stg_orders') }} group by 1"""
 
