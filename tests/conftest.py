@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ for _name in [name for name in os.environ if name.startswith("ETLFABRIC_")]:
     del os.environ[_name]
 os.environ["ETLFABRIC_HOME"] = str(_HOME)  # before anything imports the settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # children would compile their imports every time
+
+# A suite begun in the background ignores SIGINT, and Dagster, which maps SIGTERM to it, would have
+# every server that is started after a job of its own ignore both.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 gc.disable()  # until all that stays is imported: see `pytest_collection_finish`
 
