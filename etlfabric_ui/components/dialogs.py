@@ -69,12 +69,18 @@ def refusal(state: Any, form: str) -> rx.Component:
 def shown_once(title: Any, secret: Any, note: Any) -> rx.Component:
     """Something that is on the page this once, while there is a `secret`."""
     words = rx.el.div(
+        to_copy(title, secret), rx.el.p(note, class_name="soft"), class_name="stack grow"
+    )
+    shown = rx.cond(secret != "", rx.el.div(words, class_name="notice blue"))
+    return rx.el.div(shown, class_name="live", role="status")
+
+
+def to_copy(title: Any, secret: Any) -> rx.Component:
+    """One secret, whole, with what it is."""
+    return rx.el.div(
         rx.el.p(title, class_name="strong"),
         rx.el.div(
             rx.el.code(secret, class_name="snippet grow"), copy_button(secret), class_name="row"
         ),
-        rx.el.p(note, class_name="soft"),
-        class_name="stack grow",
+        class_name="stack",
     )
-    shown = rx.cond(secret != "", rx.el.div(words, class_name="notice blue"))
-    return rx.el.div(shown, class_name="live", role="status")

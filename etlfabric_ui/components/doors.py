@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import reflex as rx
@@ -32,7 +34,7 @@ def api_form(
     done: str = "",
     note: str = "",
     by_link: bool = False,
-    invitation: bool = False,
+    invitation: Mapping[str, str] | None = None,
     go_to: str = "",
 ) -> rx.Component:
     """A form that panel.js posts to the API as JSON.
@@ -41,7 +43,8 @@ def api_form(
         done: shown in the form's place on success; without it the browser goes on to `?next=`.
         note: shown above the form.
         by_link: the last part of the page's URL is sent as `token`.
-        invitation: that token's invitation is told above the form.
+        invitation: that token's invitation is told above the form, with what its role may (these),
+        and the button names the org.
         go_to: where the browser goes on success; `{slug}` is what was typed as such.
     """
     marks = {"data-api": path}
@@ -50,7 +53,7 @@ def api_form(
     if by_link:
         marks["data-by-link"] = ""
     if invitation:
-        marks["data-invitation"] = ""
+        marks |= {"data-invitation": submit, "data-roles": json.dumps(dict(invitation))}
     if go_to:
         marks["data-go"] = go_to
     return rx.el.div(

@@ -6,6 +6,7 @@ from typing import Any
 
 import reflex as rx
 
+from etlfabric_ui import strings
 from etlfabric_ui.components.elements import button
 from etlfabric_ui.components.panels import refusal
 from etlfabric_ui.components.tables import table
@@ -49,7 +50,11 @@ def profile() -> rx.Component:
                 rx.el.span(State.said, class_name="soft", role="status"),
                 rx.cond(
                     State.said == "",
-                    button("Profile a sample", "primary", on_click=State.look(False)),
+                    rx.cond(
+                        State.problem.kind != "",
+                        button(strings.TRY_AGAIN, "primary", on_click=State.look(False)),
+                        button("Profile a sample", "primary", on_click=State.look(False)),
+                    ),
                     rx.cond(State.sampled, button(copy.WHOLE_TABLE, on_click=State.look(True))),
                 ),
                 class_name="row wide",

@@ -124,7 +124,7 @@ def invite() -> rx.Component:
                 "password", "Password", complete="new-password", new=True, only_new=True
             ),
             by_link=True,
-            invitation=True,
+            invitation=strings.ROLES,
         ),
         beside(
             _here_again(strings.SIGN_IN, "sign-in-here"),

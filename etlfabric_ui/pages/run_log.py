@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui.components.elements import button, exact, icon
-from etlfabric_ui.components.panels import announced
+from etlfabric_ui.components.panels import announced, no_match
 from etlfabric_ui.state.run import TAIL, RunState
 from etlfabric_ui.state.shell import Shell
 
@@ -24,7 +24,7 @@ def log() -> rx.Component:
             rx.cond(
                 State.log.length() > 0,
                 rx.el.ol(rx.foreach(State.log, _line)),
-                rx.el.p(_nothing(), class_name="soft pad"),
+                _nothing(),
             ),
             rx.cond(State.newer > 0, _newer()),
             class_name="log",
@@ -157,8 +157,8 @@ def _newer() -> rx.Component:
 def _nothing() -> Any:
     return rx.cond(
         (State.level != "") | (State.search != "") | (State.subject != ""),
-        "No lines match these filters.",
-        rx.cond(State.live, "No lines yet.", "No lines."),
+        rx.el.div(no_match("lines", State.clear_log, beside=True), class_name="pad"),
+        rx.el.p(rx.cond(State.live, "No lines yet.", "No lines."), class_name="soft pad"),
     )
 
 

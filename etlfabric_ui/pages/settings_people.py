@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.dialogs import confirm, opener, refusal, shown_once
+from etlfabric_ui.components.dialogs import confirm, opener, refusal, to_copy
 from etlfabric_ui.components.elements import button, time
 from etlfabric_ui.components.fields import choice, entry
 from etlfabric_ui.components.tables import table
@@ -24,7 +24,7 @@ def members() -> rx.Component:
     return section(
         "members",
         State,
-        part("Invite people", _invite(), refusal(State, "invite"), _link()),
+        part("Invite people", _invite(), refusal(State, "invite"), _links()),
         part(
             "Members",
             table(heads, rx.foreach(State.rows, _member), "Members"),
@@ -67,8 +67,14 @@ def _invite() -> rx.Component:
     )
 
 
-def _link() -> rx.Component:
-    return shown_once(f"Link for {State.link_for}", State.link, State.note)
+def _links() -> rx.Component:
+    words = rx.el.div(
+        rx.foreach(State.links, lambda one: to_copy(f"Link for {one.email}", one.link)),
+        rx.el.p(State.note, class_name="soft"),
+        class_name="stack grow",
+    )
+    shown = rx.cond(State.note != "", rx.el.div(words, class_name="notice blue"))
+    return rx.el.div(shown, class_name="live", role="status")
 
 
 def _member(row: Any) -> rx.Component:

@@ -124,6 +124,13 @@ class RunState(PageState, rx.State):
 
     @rx.event
     @guarded(Role.VIEWER)
+    async def clear_log(self, visit: Visit) -> None:
+        """Every line again."""
+        self.level = self.subject = self.search = ""
+        await self._newest(visit)
+
+    @rx.event
+    @guarded(Role.VIEWER)
     async def pick_attempt(self, visit: Visit, number: str) -> None:
         """One try's lines; 0 = of all."""
         self.attempt = int(number) if number.isdecimal() else 0

@@ -9,14 +9,14 @@ from uuid import UUID
 import reflex as rx
 
 from etlfabric_dagster.errors import FabricError, InvalidInputError
-from etlfabric_dagster.schemas.people import MemberOut, Role
+from etlfabric_dagster.schemas.people import InvitationMade, MemberOut, Role
 from etlfabric_dagster.services import invitations, members
 from etlfabric_dagster.services.scope import org_scope
 from etlfabric_ui import strings
 from etlfabric_ui.state.base import FormsState, moment
 from etlfabric_ui.state.guards import Visit, guarded
 from etlfabric_ui.state.receipts import done
-from etlfabric_ui.views.settings import InviteRow, MemberRow
+from etlfabric_ui.views.settings import InviteLink, InviteRow, MemberRow
 
 MOST = 20
 """Addresses in one go."""
@@ -27,9 +27,8 @@ class MembersState(FormsState, rx.State):
 
     rows: list[MemberRow] = []
     invited: list[InviteRow] = []
-    link: str = ""
-    """Of the newest invitation, shown this once."""
-    link_for: str = ""
+    links: list[InviteLink] = []
+    """Of the invitations made just now, shown this once."""
     note: str = ""
 
     @rx.event
@@ -37,25 +36,21 @@ class MembersState(FormsState, rx.State):
     async def load(self, visit: Visit) -> None:
         """Read both; invitations only for who may see them."""
         self._clear()
-        self.link = self.link_for = self.note = ""
+        self.links, self.note = [], ""
         await self._read(visit)
 
     @rx.event
     @guarded(Role.ADMIN)
     async def invite(self, visit: Visit, given: dict[str, Any]) -> Any:
-        """Ask one or several people to join; the link of the last stands on the page, once."""
+        """Ask one or several people to join; their links stand on the page, once."""
         self._clear()
-        self.link = self.note = ""
-        made = None
+        self.links, self.note = [], ""
         try:
             for email in _addresses(str(given.get("emails", ""))):
                 role = Role(str(given.get("role", Role.VIEWER)))
-                made = await invitations.invite(visit.actor, visit.org, email, role)
+                self._show(await invitations.invite(visit.actor, visit.org, email, role))
         except FabricError as exc:
             self._refuse("invite", exc)
-        if made is not None:
-            self.link, self.link_for = made.link, made.email
-            self.note = strings.INVITED_BY_MAIL if made.mailed else strings.NO_MAIL
         await self._read(visit)
 
     @rx.event
@@ -63,9 +58,8 @@ class MembersState(FormsState, rx.State):
     async def resend(self, visit: Visit, invitation_id: str) -> None:
         """A new link; the old one stops working."""
         self._clear()
-        made = await invitations.resend(visit.actor, visit.org, UUID(invitation_id))
-        self.link, self.link_for = made.link, made.email
-        self.note = strings.INVITED_BY_MAIL if made.mailed else strings.NO_MAIL
+        self.links, self.note = [], ""
+        self._show(await invitations.resend(visit.actor, visit.org, UUID(invitation_id)))
         await self._read(visit)
 
     @rx.event
@@ -74,7 +68,7 @@ class MembersState(FormsState, rx.State):
         """End an invitation."""
         async with org_scope(visit.actor, visit.org) as scope:
             await invitations.revoke(scope, UUID(invitation_id))
-        self.link = ""
+        self.links, self.note = [], ""
         await self._read(visit)
         return done("Invitation revoked.")
 
@@ -105,6 +99,11 @@ class MembersState(FormsState, rx.State):
             return None
         await self._read(visit)
         return done("Removed.")
+
+    def _show(self, made: InvitationMade) -> None:
+        self.links = [*self.links, InviteLink(made.email, made.link)]
+        if self.note != strings.NO_MAIL:  # one that was not mailed is to be handed on
+            self.note = strings.INVITED_BY_MAIL if made.mailed else strings.NO_MAIL
 
     async def _read(self, visit: Visit) -> None:
         async with org_scope(visit.actor, visit.org) as scope:

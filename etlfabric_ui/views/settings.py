@@ -20,6 +20,14 @@ class MemberRow:
 
 
 @dataclass(frozen=True)
+class InviteLink:
+    """The way in, of one whom somebody asked just now."""
+
+    email: str
+    link: str
+
+
+@dataclass(frozen=True)
 class InviteRow:
     """Somebody who was asked to join."""
 

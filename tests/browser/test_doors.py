@@ -95,11 +95,13 @@ def test_invited_person_joins_with_a_password_of_their_own(page: Page, member: M
     email = f"{uuid4().hex[:8]}@example.com"
     aio.run(invitations.invite(OPERATOR, member.org, email, Role.VIEWER))
     page.goto(f"/invite/{token_for(email)}")
-    expect(page.get_by_role("status")).to_contain_text(f"{email} to Browser Inc. as viewer")
+    expect(page.get_by_role("status")).to_contain_text(
+        "invites you to Browser Inc. as viewer. Sees everything, changes nothing."
+    )
     assert kept(page) == []
     page.get_by_label("Name", exact=True).fill("Sam")
     page.get_by_label("Password", exact=True).fill(NEW_PASSWORD)
-    page.get_by_role("button", name="Join").click()
+    page.get_by_role("button", name="Join Browser Inc.", exact=True).click()
     page.wait_for_url(f"**/o/{member.org}/overview")
 
 

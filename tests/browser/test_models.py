@@ -57,7 +57,7 @@ IN_PARTS = (
         *(ProfileState, f"{TABLE}?tab=profile"),
         *(
             {**WAY, "said_rx_state_": "", "rows_rx_state_": []},
-            "Profile a sample",
+            "Try again",
             ".table:not(.cells) td",
         ),
     ),

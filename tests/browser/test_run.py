@@ -145,6 +145,13 @@ def test_streams_tell_how_far_they_are_and_nothing_jumps_or_turns_that_should_no
     shifted = page.evaluate("window.shifted")
     assert shifted < MOST_SHIFT
 
+    search = page.get_by_label("Search the log")
+    search.fill("nobody wrote this")
+    page.get_by_text("No lines match these filters.").wait_for()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_text("59,000 rows read")).to_be_visible()
+    expect(search).to_have_value("")
+
 
 def test_failure_stands_on_top_with_its_remedy_and_is_retried(
     page: Page, member: Member, going: Going

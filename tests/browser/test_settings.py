@@ -65,12 +65,14 @@ def test_member_is_invited_by_a_link_and_their_role_is_changed(page: Page, membe
     sign_in(page, member)
     page.get_by_role("link", name="Settings").click()
     page.wait_for_url("**/settings/members")
-    page.get_by_label("Email, one or several").fill("sam@example.com")
+    page.get_by_label("Email, one or several").fill("sam@example.com, kim@example.com")
     page.get_by_label("Role", exact=True).select_option("editor")
     page.get_by_role("button", name="Invite").dblclick()  # sends one
 
     expect(announced(page, "Mail is not set up on this install.")).to_be_visible()
-    expect(page.get_by_text(re.compile("/invite/"))).to_be_visible()
+    expect(page.get_by_text(re.compile("/invite/"))).to_have_count(2)
+    for name in ("sam", "kim"):
+        expect(page.get_by_text(f"Link for {name}@example.com")).to_be_visible()
     invitations = page.get_by_role("table", name="Invitations")
     expect(invitations.get_by_role("cell", name="sam@example.com")).to_have_count(1)
     page.get_by_label(f"Role of {other.email}").select_option("editor")
