@@ -104,7 +104,6 @@
       const shown = await call("POST", "/api/v1/invitations/show", { token: linkToken() });
       const may = JSON.parse(form.dataset.roles)[shown.role] || "";
       text(note, `${shown.invited_by} invites you to ${shown.org} as ${shown.role}. ${may}`.trim());
-      text($("[type=submit]", form), `${form.dataset.invitation} ${shown.org}`);
       if (shown.has_account) {
         for (const field of form.querySelectorAll(".only-new")) {
           field.classList.add("hidden"); // React owns it: neither removed nor moved

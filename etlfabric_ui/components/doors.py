@@ -43,8 +43,7 @@ def api_form(
         done: shown in the form's place on success; without it the browser goes on to `?next=`.
         note: shown above the form.
         by_link: the last part of the page's URL is sent as `token`.
-        invitation: that token's invitation is told above the form, with what its role may (these),
-        and the button names the org.
+        invitation: that token's invitation is told above the form, with what its role may (these).
         go_to: where the browser goes on success; `{slug}` is what was typed as such.
     """
     marks = {"data-api": path}
@@ -53,7 +52,7 @@ def api_form(
     if by_link:
         marks["data-by-link"] = ""
     if invitation:
-        marks |= {"data-invitation": submit, "data-roles": json.dumps(dict(invitation))}
+        marks |= {"data-invitation": "", "data-roles": json.dumps(dict(invitation))}
     if go_to:
         marks["data-go"] = go_to
     return rx.el.div(
