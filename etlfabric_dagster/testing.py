@@ -19,14 +19,6 @@ from etlfabric_dagster.embedded.postgres import PostgresCluster
 from etlfabric_dagster.sandbox import server
 from etlfabric_dagster.sandbox.client import SandboxClient
 
-
-def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 _THROW_AWAY = (
     ("autovacuum", "off"),
     ("fsync", "off"),
@@ -34,6 +26,13 @@ _THROW_AWAY = (
     ("scram_iterations", "1"),  # 4096 take a client 3 ms per connection
     ("synchronous_commit", "off"),
 )
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 @contextmanager
