@@ -15,9 +15,14 @@ MERGE = plan(LoadMode.MERGE, primary_key=("id",))
 FULL = plan(LoadMode.FULL)
 
 
+def stream(*rows: dict[str, Any], **types: str) -> dict[str, Any]:
+    """Rows with their types, in no form yet; items and Arrow bring their own types along."""
+    return {"orders": {"rows": list(rows), "types": {"id": "bigint", **types}}}
+
+
 def config(form: str, *rows: dict[str, Any], **types: str) -> dict[str, Any]:
-    """Rows with their types; items and Arrow bring their own types along."""
-    return {"orders": {"rows": list(rows), "form": form, "types": {"id": "bigint", **types}}}
+    """As `stream`, in one form."""
+    return {"orders": stream(*rows, **types)["orders"] | {"form": form}}
 
 
 def changes_of_each(results: dict[str, StreamResult]) -> set[tuple[str | None, str, str]]:
@@ -29,19 +34,19 @@ def changes(result: StreamResult) -> set[tuple[str | None, str, str]]:
 
 
 def test_evolve_takes_new_columns_and_says_so(each_form: EachForm) -> None:
-    first = each_form.run(config("", {"id": 1}), MERGE)
+    first = each_form.run(stream({"id": 1}), MERGE)
     assert changes_of_each(first) == {(None, "table_added", "taken")}
-    second = each_form.run(config("", {"id": 2, "code": "x"}, code="text"), MERGE)
+    second = each_form.run(stream({"id": 2, "code": "x"}, code="text"), MERGE)
     assert changes_of_each(second) == {("code", "added", "taken")}
     assert each_form.rows("SELECT id, code FROM shop__orders ORDER BY id") == [(1, None), (2, "x")]
-    third = each_form.run(config("", {"id": 3, "code": "y"}, code="text"), MERGE)
+    third = each_form.run(stream({"id": 3, "code": "y"}, code="text"), MERGE)
     assert changes_of_each(third) == set()
 
 
 def test_freeze_stops_the_stream_and_keeps_its_rows(each_form: EachForm) -> None:
     frozen = {"schema_policy": SchemaPolicy.FREEZE}
-    each_form.run(config("", {"id": 1}), MERGE, **frozen)
-    wider = config("", {"id": 2, "code": "x"}, code="text")
+    each_form.run(stream({"id": 1}), MERGE, **frozen)
+    wider = stream({"id": 2, "code": "x"}, code="text")
     for form, failed in each_form.run(wider, MERGE, **frozen).items():
         assert failed.error is not None
         assert failed.error.code == "frozen_schema"
@@ -55,8 +60,8 @@ def test_freeze_stops_the_stream_and_keeps_its_rows(each_form: EachForm) -> None
 
 
 def test_discard_ignores_the_column_and_says_so(each_form: EachForm) -> None:
-    each_form.run(config("", {"id": 1}), MERGE, schema_policy=SchemaPolicy.DISCARD)
-    wider = config("", {"id": 2, "code": "x"}, {"id": 3, "code": "y"}, code="text")
+    each_form.run(stream({"id": 1}), MERGE, schema_policy=SchemaPolicy.DISCARD)
+    wider = stream({"id": 2, "code": "x"}, {"id": 3, "code": "y"}, code="text")
     results = each_form.run(wider, MERGE, schema_policy=SchemaPolicy.DISCARD)
     assert changes_of_each(results) == {("code", "added", "ignored")}
     assert each_form.columns().keys() == {"id"}
@@ -152,13 +157,13 @@ def test_a_view_that_does_not_fit_the_new_type_is_dropped_with_a_warning(bench: 
 
 @pytest.mark.parametrize("mode", [MERGE, FULL])
 def test_views_neither_break_nor_block_a_load(each_form: EachForm, mode: Any) -> None:
-    each_form.run(config("", {"id": 1}), mode)
+    each_form.run(stream({"id": 1}), mode)
     staging, raw = each_form.bench.warehouse.staging, each_form.bench.warehouse.raw
     for form in FORMS:
         view = f"CREATE VIEW {staging}.{form} AS SELECT id FROM {raw}.{table(form)}"
         each_form.bench.conn.execute(view)
     for number in (2, 3):
-        results = each_form.run(config("", {"id": number}), mode)
+        results = each_form.run(stream({"id": number}), mode)
         assert of_each(results, "status", "error") == ("succeeded", None)
     expected = [(3,)] if mode is FULL else [(1,), (2,), (3,)]
     for form in FORMS:
