@@ -47,7 +47,8 @@ BENEATH = """() => { const found = [];
 OFFERED = """() => [...document.querySelectorAll(
     'main :is(a[href], button, input, select, textarea, summary, th)')]
   .filter((one) => one.checkVisibility() && !one.closest('.wide-only, .narrow-only'))
-  .map((one) => one.ariaLabel || one.innerText.trim() || one.placeholder || one.name)"""
+  .map((one) => one.ariaLabel || one.innerText.trim() || one.placeholder || one.name)
+  .filter(Boolean)"""
 """What can be pressed, filled in or read under a head; a menu and what stands for it left out."""
 UNTOLD = """() => { const found = [];
   const look = (one) => { const style = getComputedStyle(one);

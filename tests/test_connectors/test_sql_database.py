@@ -491,7 +491,7 @@ CANARY = "canary-Zq81"
 def test_no_failure_shows_a_secret(
     source: Source, tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(problems, "DIAL_TIMEOUT_S", 2)
+    monkeypatch.setattr(problems, "DIAL_TIMEOUT_S", 1)
     bad = source.with_config(**config)
     secrets = {"password": CANARY, "ssh_private_key": CANARY}
     bad = bad.model_copy(update={"secrets": secrets})
