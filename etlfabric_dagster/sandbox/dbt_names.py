@@ -5,6 +5,7 @@ builds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import jinja2.nodes
@@ -48,6 +49,7 @@ def _read(text: str) -> set[str]:
     }
 
 
+@lru_cache  # tests of one kind have one text
 def _called(text: str) -> set[str]:
     """Names that the template calls, or calls something of, without defining them."""
     tree = get_environment(None, capture_macros=False).parse(text)

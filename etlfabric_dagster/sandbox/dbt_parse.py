@@ -43,4 +43,4 @@ def pruned(manifest: Manifest) -> dict[str, Any]:
 
 def warm() -> None:
     """See `dbt_runtime.warm`."""
-    dbt_runtime.warm()
+    pruned(dbt_runtime.warm())

@@ -222,8 +222,11 @@ def _refuse_unanswered_names(
         raise dbt_errors.missing_variable(path, name, files)
 
 
-def warm() -> None:
-    """Import, compile and parse everything once, so that forked children start hot. No database."""
+def warm() -> Manifest:
+    """Import, compile and parse everything once, so that forked children start hot. No database.
+
+    Returns a manifest with one of each kind.
+    """
     warehouse = Warehouse(
         host="127.0.0.1",
         port=1,
@@ -244,3 +247,4 @@ def warm() -> None:
     agate_helper.build_type_tester([])  # loads babel's locales
     dbt_macro_cache.compile_all(manifest.macros.values())
     dbt_macro_cache.freeze()
+    return manifest

@@ -7,6 +7,7 @@ import tempfile
 import time
 from copy import deepcopy
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ _FENCED = ("28P01", "28000", "57P01")  # another attempt owns the login now
 def warm() -> None:
     """Import what a load imports lazily, without any connection to others."""
     rehearse_login()
+    import_module("dlt.common.libs.sql_alchemy_compat")  # SQLAlchemy: it writes a login's text
     os.environ.update(DLT_SETTINGS)
     registry.warm()
     nowhere = Warehouse(

@@ -16,6 +16,7 @@ from typing import Any
 
 import dlt
 from dlt.common.json import json as dlt_json
+from dlt.common.schema import Schema
 from dlt.common.schema.utils import get_nested_tables, has_table_seen_data, is_complete_column
 from dlt.pipeline.pipeline import Pipeline
 
@@ -59,6 +60,14 @@ class LoadPipeline(Pipeline):
         )
         pipeline.own_state = {}
         return pipeline
+
+    @property
+    def default_schema(self) -> Schema:
+        """As dlt's, which reads the file anew each time: in this folder nobody else writes."""
+        return (
+            self._schema_storage.live_schemas.get(self.default_schema_name)
+            or super().default_schema
+        )
 
     def read_own_state(self) -> None:
         """Take the connector's state from dlt's."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from etlfabric_dagster.schemas.jobs import CheckJob, SourceConfig
 from etlfabric_dagster.schemas.streams import LoadMode, StreamPlan
 from tests.test_sandbox.bench import (
     ALL,
@@ -199,3 +203,14 @@ def test_a_key_of_text_gets_no_index_that_a_long_value_would_break(bench: Bench)
         result = bench.run(orders((1, long, at)), by_key)["orders"]
         assert result.status == "succeeded", result.error
     assert bench.rows("SELECT at FROM shop__orders") == [(2,)]
+
+
+def test_a_load_imports_no_library_that_its_server_has_not(bench: Bench, tmp_path: Path) -> None:
+    look = CheckJob(source=SourceConfig(connector="plugin", config={"do": "look"}))
+    at_first = set(json.loads(bench.sandbox.client.run(look).payload["cause"])["modules"])
+    streams = [plan(LoadMode.FULL), plan(LoadMode.FULL)]
+    second = streams[1].model_copy(update={"name": "last", "table": "shop__last"})
+    told = orders((2, "b", 2), tell=str(tmp_path / "modules"))["orders"]
+    bench.run(orders((1, "a", 1)) | {"last": told}, streams[0], second)
+    after = set(json.loads((tmp_path / "modules").read_text()))
+    assert {name.partition(".")[0] for name in after - at_first} == set()
