@@ -66,12 +66,15 @@ class _Execution:
             ):
                 self._execute()
                 written.flush()  # whoever sees the verdict sees Dagster's record of it
-                return self._finish()
+                ended = self._finish()
         except LeaseLostError as exc:
             log.warning("attempt.fenced", run=str(self._claimed.run_id), error=exc.message)
             return None
         finally:
             self._log.close()
+        if ended is RunStatus.CANCELED and self._status is not ended:
+            self._tell_of_late_cancel()
+        return ended
 
     def _execute(self) -> None:
         self._runner.fence()
@@ -131,13 +134,23 @@ class _Execution:
     def _finish(self) -> RunStatus | None:
         self._lease.require()
         claimed = self._claimed
-        status = self._status or RunStatus.FAILED
+        self._status = status = self._status or RunStatus.FAILED
         error = self._error if status is RunStatus.FAILED else None
         self._log.write("info", f"Attempt {claimed.number} {status.value}.")
         self._log.close()  # whoever sees the verdict sees the whole log
         ending = leases.finish(claimed.run_id, claimed.token, status, error, *self._runner.untold())
-        told = aio.run(ending)
-        return status if told else None
+        return aio.run(ending)
+
+    def _tell_of_late_cancel(self) -> None:
+        """The work ended before a heartbeat told of the cancel: the verdict was the first to."""
+        claimed = self._claimed
+        said = "The run was canceled after its last step; what it has committed stays."
+        late = RunLog(claimed.org_id, claimed.run_id, claimed.number)
+        late.write("info", said)
+        late.close()
+        run = self._instance.get_run_by_id(str(claimed.dagster_run_id))
+        if run is not None:
+            self._instance.report_run_canceled(run, said)
 
     def _tell_dagster_of_cancel(self) -> None:
         run = self._instance.get_run_by_id(str(self._claimed.dagster_run_id))

@@ -136,9 +136,10 @@ async def finish(
     error: ErrorInfo | None,
     streams: Mapping[str, StreamResult] = MappingProxyType({}),
     nodes: Mapping[str, NodeResult] = MappingProxyType({}),
-) -> bool:
-    """The verdict, once, with what was not recorded before. Returns False when the lease is lost:
-    a newer attempt decides.
+) -> RunStatus | None:
+    """The verdict, once, with what was not recorded before. Returns what was written: `canceled`,
+    whatever the attempt came to, once somebody asked for that. None when the lease is lost: a
+    newer attempt decides.
     """
     async with get_session() as session:
         run = await session.scalar(
@@ -147,7 +148,9 @@ async def finish(
             .with_for_update()
         )
         if run is None:
-            return False
+            return None
+        if run.cancel_requested_at is not None:
+            status, error = RunStatus.CANCELED, None
         await _have_evaluated(session, run)
         run.streams = run.streams | _dumped(streams)
         run.models = run.models | _dumped(nodes)
@@ -160,7 +163,7 @@ async def finish(
         ended = await _end_attempt(session, run_id, run.attempt, AttemptStatus(status.value), error)
         await usage.record_attempt(session, run, ended.seconds)
         await _ring_next(session, run.org_id)
-    return True
+    return status
 
 
 async def expire_leases() -> list[LostAttempt]:

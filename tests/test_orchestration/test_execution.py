@@ -43,6 +43,7 @@ from etlfabric_dagster.schemas.jobs import (
 from etlfabric_dagster.schemas.orgs import OrgOut
 from etlfabric_dagster.schemas.runs import (
     ErrorInfo,
+    HeartbeatAnswer,
     LostAttempt,
     NodeResult,
     RunOut,
@@ -427,6 +428,33 @@ async def test_a_run_canceled_before_its_first_step_is_canceled_in_both(
     dagster_run = fenced.get_run_by_id(str(run.id))
     assert dagster_run
     assert dagster_run.status is dg.DagsterRunStatus.CANCELED
+
+
+async def test_a_run_canceled_after_its_last_heartbeat_is_canceled_in_both(
+    shop: OrgOut,
+    fenced: dg.DagsterInstance,
+    execute: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def sees_no_cancel(*_: UUID) -> HeartbeatAnswer:
+        return HeartbeatAnswer(alive=True)
+
+    async def cancel() -> None:
+        async with org_scope(OPERATOR, shop.slug) as scope:
+            await runs.request_cancel(scope, run.id)
+
+    def cancels(job: Job) -> Iterator[Event]:
+        aio.run(cancel())
+        yield from everything_works(job)
+
+    monkeypatch.setattr(leases, "heartbeat", sees_no_cancel)
+    run = await start(shop)
+    assert await execute(run, cancels) is RunStatus.CANCELED
+    ended = await show(shop, run)
+    assert (ended.status, ended.error, ended.rows_loaded > 0) == ("canceled", None, True)
+    assert fenced.get_run_by_id(str(run.id)).status is dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
+    lines, _ = await asyncio.to_thread(storage.read_log, shop.id, run.id)
+    assert "canceled" in lines[-1].message
 
 
 async def test_a_worker_that_lost_its_lease_stops_and_leaves_no_word(

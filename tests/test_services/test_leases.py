@@ -174,6 +174,20 @@ async def test_canceled_run_whose_worker_died_ends_canceled(org):
     assert (await show(org.slug, claimed.run_id)).status is RunStatus.CANCELED
 
 
+@pytest.mark.parametrize("came_to", [RunStatus.SUCCEEDED, RunStatus.FAILED])
+async def test_run_whose_cancel_no_heartbeat_saw_ends_canceled(org, came_to):
+    await add_pipeline(org.slug)
+    claimed = await leases.claim(await start(org.slug), "w1")
+    async with org_scope(OPERATOR, org.slug) as scope:
+        await runs.request_cancel(scope, claimed.run_id)
+    error = ErrorInfo(message="m", remedy="r")
+    ended = await leases.finish(claimed.run_id, claimed.token, came_to, error)
+    assert ended is RunStatus.CANCELED
+    shown = await show(org.slug, claimed.run_id)
+    assert (shown.status, shown.error) == (RunStatus.CANCELED, None)
+    assert [(one.status, one.error) for one in shown.attempts] == [(AttemptStatus.CANCELED, None)]
+
+
 async def test_queued_run_is_canceled_at_once_and_never_claimed(org):
     await add_pipeline(org.slug)
     run_id = await start(org.slug)
