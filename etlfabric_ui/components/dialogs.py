@@ -68,10 +68,13 @@ def refusal(state: Any, form: str) -> rx.Component:
 
 def shown_once(title: Any, secret: Any, note: Any) -> rx.Component:
     """Something that is on the page this once, while there is a `secret`."""
-    words = rx.el.div(
-        to_copy(title, secret), rx.el.p(note, class_name="soft"), class_name="stack grow"
-    )
-    shown = rx.cond(secret != "", rx.el.div(words, class_name="notice blue"))
+    return once(secret != "", to_copy(title, secret), note)
+
+
+def once(while_: Any, what: Any, note: Any) -> rx.Component:
+    """What `to_copy` makes, one or several, with a note below."""
+    words = rx.el.div(what, rx.el.p(note, class_name="soft"), class_name="stack grow")
+    shown = rx.cond(while_, rx.el.div(words, class_name="notice blue"))
     return rx.el.div(shown, class_name="live", role="status")
 
 

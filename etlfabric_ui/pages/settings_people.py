@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from etlfabric_ui import strings
-from etlfabric_ui.components.dialogs import confirm, opener, refusal, to_copy
+from etlfabric_ui.components.dialogs import confirm, once, opener, refusal, to_copy
 from etlfabric_ui.components.elements import button, time
 from etlfabric_ui.components.fields import choice, entry
 from etlfabric_ui.components.tables import table
@@ -68,13 +68,8 @@ def _invite() -> rx.Component:
 
 
 def _links() -> rx.Component:
-    words = rx.el.div(
-        rx.foreach(State.links, lambda one: to_copy(f"Link for {one.email}", one.link)),
-        rx.el.p(State.note, class_name="soft"),
-        class_name="stack grow",
-    )
-    shown = rx.cond(State.note != "", rx.el.div(words, class_name="notice blue"))
-    return rx.el.div(shown, class_name="live", role="status")
+    each = rx.foreach(State.links, lambda one: to_copy(f"Link for {one.email}", one.link))
+    return once(State.note != "", each, State.note)
 
 
 def _member(row: Any) -> rx.Component:
