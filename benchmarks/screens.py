@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--into", type=Path, default=FOLDER)
     given = parser.parse_args()
+    given.into.mkdir(parents=True, exist_ok=True)
     wanted = set(given.names or NAMES)
     with person() as password, browser(given.width, dark=given.dark) as page:
         facts = aio.run(parts())
